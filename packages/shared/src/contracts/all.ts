@@ -1,0 +1,22 @@
+/** Every contract there is: the gateway mounts them, the documents and the broker's permissions are made from them. */
+import type { Command, Event } from "../contract.ts";
+import * as credits from "./credits.ts";
+import * as usage from "./usage.ts";
+
+type Service = "credits" | "usage";
+
+function only<K extends "command" | "event">(kind: K, room: Record<string, unknown>) {
+  const isOne = (value: unknown): value is K extends "command" ? Command : Event =>
+    typeof value === "object" && value !== null && "kind" in value && value.kind === kind;
+  return Object.values(room).filter(isOne);
+}
+
+export const commands: Readonly<Record<Service, readonly Command[]>> = {
+  credits: only("command", credits),
+  usage: only("command", usage),
+};
+
+export const events: Readonly<Record<Service, readonly Event[]>> = {
+  credits: only("event", credits),
+  usage: only("event", usage),
+};

@@ -1,0 +1,60 @@
+/** SQL that is visible and safe: text is written, values are bound, fragments nest. */
+
+export interface Sql {
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+class Fragment implements Sql {
+  readonly strings: readonly string[];
+  readonly holes: readonly unknown[];
+
+  constructor(strings: readonly string[], holes: readonly unknown[]) {
+    this.strings = strings;
+    this.holes = holes;
+  }
+
+  get text(): string {
+    return this.#render().text;
+  }
+
+  get values(): readonly unknown[] {
+    return this.#render().values;
+  }
+
+  #rendered: { text: string; values: unknown[] } | undefined;
+
+  #render() {
+    if (this.#rendered === undefined) {
+      this.#rendered = { text: "", values: [] };
+      this.#append(this.#rendered);
+    }
+    return this.#rendered;
+  }
+
+  #append(into: { text: string; values: unknown[] }): void {
+    this.strings.forEach((part, i) => {
+      into.text += part;
+      if (i >= this.holes.length) return;
+      const hole = this.holes[i];
+      if (hole instanceof Fragment) hole.#append(into);
+      else into.text += `$${into.values.push(hole)}`;
+    });
+  }
+}
+
+/** A statement or a part of one: every `${value}` is a bound parameter, every `${sql`...`}` is spliced in. */
+export function sql(strings: TemplateStringsArray, ...holes: readonly unknown[]): Sql {
+  return new Fragment(strings, holes);
+}
+
+/**
+ * Rows as a table expression: `unnest($1::text[], ...)`, one parameter a column whatever the number of rows.
+ * `columns` maps each column to its Postgres type; a row's values are matched by name.
+ */
+export function table<C extends string>(columns: Readonly<Record<C, string>>, rows: readonly Readonly<Record<C, unknown>>[]): Sql {
+  const names = Object.keys(columns) as C[];
+  const strings = names.map((name, i) => `${i === 0 ? "unnest(" : `::${columns[names[i - 1] as C]}[], `}`);
+  strings.push(`::${columns[names.at(-1) as C]}[])`);
+  return new Fragment(strings, names.map((name) => rows.map((row) => row[name])));
+}

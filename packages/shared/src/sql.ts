@@ -54,7 +54,7 @@ export function sql(strings: TemplateStringsArray, ...holes: readonly unknown[])
  */
 export function table<C extends string>(columns: Readonly<Record<C, string>>, rows: readonly Readonly<Record<C, unknown>>[]): Sql {
   const names = Object.keys(columns) as C[];
-  const strings = names.map((name, i) => `${i === 0 ? "unnest(" : `::${columns[names[i - 1] as C]}[], `}`);
-  strings.push(`::${columns[names.at(-1) as C]}[])`);
+  const casts = names.map((name) => `::${columns[name]}[]`);
+  const strings = ["unnest(", ...casts.map((cast, i) => `${cast}${i === casts.length - 1 ? ")" : ", "}`)];
   return new Fragment(strings, names.map((name) => rows.map((row) => row[name])));
 }

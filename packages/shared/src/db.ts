@@ -1,0 +1,149 @@
+/** Postgres, and nobody else knows `pg`. Rows are checked where they come in; a transaction is retried where that is safe. */
+import pg from "pg";
+import type { z } from "zod";
+import { Fault } from "./fault.ts";
+import type { Log } from "./log.ts";
+import type { Sql } from "./sql.ts";
+import { inSpan, SpanKind } from "./telemetry.ts";
+
+/** What can be asked of a connection, inside a transaction or outside one. */
+export interface Tx {
+  /** Runs a statement; answers how many rows it touched. */
+  run(query: Sql): Promise<number>;
+  /** All rows, each checked by the schema. */
+  many<R extends z.ZodType>(row: R, query: Sql): Promise<z.output<R>[]>;
+  /** The only row, or undefined where there is none. Two rows are a bug. */
+  maybe<R extends z.ZodType>(row: R, query: Sql): Promise<z.output<R> | undefined>;
+  /** The only row. */
+  one<R extends z.ZodType>(row: R, query: Sql): Promise<z.output<R>>;
+}
+
+export interface Db extends Tx {
+  /** One transaction, committed when `work` resolves. Deadlocks and serialization failures run it again, 5 times at most. */
+  tx<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** A connection of its own, held until `work` ends: for session locks. It is closed, not reused. */
+  session<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+export interface DbOptions {
+  readonly url: string;
+  /** Names the connections in pg_stat_activity. */
+  readonly name: string;
+  readonly poolMax: number;
+  readonly log?: Log;
+}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+const STATEMENT_TIMEOUT_MS = 15_000;
+const LOCK_TIMEOUT_MS = 10_000;
+const IDLE_IN_TRANSACTION_TIMEOUT_MS = 15_000;
+const TX_ATTEMPTS_MAX = 5;
+
+/** SQLSTATEs after which the same transaction, run again, can succeed. */
+const RETRYABLE = new Set(["40001", "40P01"]);
+/** SQLSTATE classes that say the database is away, not that we are wrong: connection, resources, operator intervention. */
+const AWAY_CLASSES = new Set(["08", "53", "57"]);
+
+const TIMESTAMPTZ = 1184;
+pg.types.setTypeParser(TIMESTAMPTZ, (text) => (text === "infinity" ? Infinity : text === "-infinity" ? -Infinity : Date.parse(text)));
+
+/** Opens a pool. Instants come back as milliseconds since 1970, numeric and bigint as text, jsonb parsed. */
+export function openDb({ url, name, poolMax, log }: DbOptions): Db {
+  const settings = {
+    connectionString: url,
+    application_name: `tollbooth-${name}`,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    lock_timeout: LOCK_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
+    keepAlive: true,
+  };
+  const pool = new pg.Pool({ ...settings, max: poolMax, idleTimeoutMillis: 30_000 });
+  const onError = (error: Error) => log?.warn({ err: error }, "a database connection was lost");
+  pool.on("error", onError);
+  // A client that is checked out tells its death here, and an error event that nobody hears ends the process.
+  pool.on("connect", (client) => client.on("error", onError));
+
+  return {
+    ...queries((query) => ask(pool, query)),
+    tx: (work) => retrying(() => transaction(pool, work)),
+    session: async (work) => {
+      const client = new pg.Client(settings);
+      client.on("error", onError);
+      try {
+        await client.connect();
+        return await work(queries((query) => ask(client, query)));
+      } finally {
+        await client.end();
+      }
+    },
+    close: () => pool.end(),
+  };
+}
+
+/** Whether an error says that the database could not be reached or gave up, so that trying again later makes sense. */
+export function isTransient(error: unknown): boolean {
+  if (error instanceof Fault) return error.code === "unavailable" || error.code === "overloaded" || error.code === "timeout";
+  if (!(error instanceof Error)) return false;
+  const code = "code" in error ? String(error.code) : "";
+  if (RETRYABLE.has(code) || AWAY_CLASSES.has(code.slice(0, 2)) || code === "55P03") return true;
+  return /^E[A-Z]+$/.test(code) || /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/.test(error.message);
+}
+
+async function transaction<T>(pool: pg.Pool, work: (tx: Tx) => Promise<T>): Promise<T> {
+  const client = await pool.connect().catch(away);
+  let broken: Error | undefined;
+  try {
+    await client.query("begin");
+    const result = await work(queries((query) => ask(client, query)));
+    await client.query("commit");
+    return result;
+  } catch (error) {
+    await client.query("rollback").catch((failed: Error) => (broken = failed));
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
+
+async function retrying<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      const code = error instanceof Error && "code" in error ? String(error.code) : "";
+      if (!RETRYABLE.has(code) || attempt === TX_ATTEMPTS_MAX) throw error;
+    }
+  }
+}
+
+function queries(ask: (query: Sql) => Promise<pg.QueryResult>): Tx {
+  const many: Tx["many"] = async (row, query) => (await ask(query)).rows.map((raw) => row.parse(raw));
+  const maybe: Tx["maybe"] = async (row, query) => {
+    const rows = await many(row, query);
+    if (rows.length > 1) throw new Error(`expected at most one row, got ${rows.length}`);
+    return rows[0];
+  };
+  return {
+    run: async (query) => (await ask(query)).rowCount ?? 0,
+    many,
+    maybe,
+    one: async (row, query) => {
+      const found = await maybe(row, query);
+      if (found === undefined) throw new Error("expected one row, got none");
+      return found;
+    },
+  };
+}
+
+function ask(on: pg.Pool | pg.Client | pg.PoolClient, query: Sql): Promise<pg.QueryResult> {
+  const operation = /^\s*(\w+)/.exec(query.text)?.[1] ?? "query";
+  return inSpan(`sql ${operation}`, { kind: SpanKind.CLIENT, attributes: { "db.system.name": "postgresql", "db.query.text": query.text } }, async () =>
+    on.query(query.text, [...query.values]),
+  );
+}
+
+function away(cause: unknown): never {
+  throw new Fault("unavailable", "the database cannot be reached; try again shortly", { retryAfterS: 1, cause });
+}

@@ -1,0 +1,68 @@
+/**
+ * Traces. Spans are made by hand at the few doors that matter (HTTP, request/reply, SQL, publish, process), because a
+ * reader can then see them. The SDK is built here and nowhere else; without a collector's address nothing is exported,
+ * but every log line still carries its trace id.
+ */
+import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, type Attributes, type Context, type Link, type Span } from "@opentelemetry/api";
+import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
+import { BatchSpanProcessor, NodeTracerProvider } from "@opentelemetry/sdk-trace-node";
+import { resourceFromAttributes } from "@opentelemetry/resources";
+
+export { SpanKind, type Link, type Span };
+
+/** The headers that carry a trace between processes and through the outbox: `traceparent`, `tracestate`. */
+export type TraceHeaders = Record<string, string>;
+
+/** Registers the tracer of this process. Answers what to call at the end: it flushes, within the exporter's time-out. */
+export function startTelemetry(service: string, endpoint: string | undefined): () => Promise<void> {
+  const exporters =
+    endpoint === undefined ? [] : [new BatchSpanProcessor(new OTLPTraceExporter({ url: `${endpoint.replace(/\/$/, "")}/v1/traces`, timeoutMillis: 3000 }))];
+  const provider = new NodeTracerProvider({ resource: resourceFromAttributes({ "service.name": `tollbooth-${service}` }), spanProcessors: exporters });
+  provider.register();
+  return () => provider.shutdown();
+}
+
+interface SpanOptions {
+  readonly kind?: SpanKind;
+  readonly attributes?: Attributes;
+  readonly links?: Link[];
+  /** The trace to continue; without it the one that is active. */
+  readonly parent?: TraceHeaders;
+}
+
+/** Runs `work` inside a span. What it throws marks the span and is thrown on. */
+export async function inSpan<T>(name: string, options: SpanOptions, work: (span: Span) => Promise<T>): Promise<T> {
+  const { parent, ...rest } = options;
+  const from = parent === undefined ? context.active() : extract(parent);
+  const span = trace.getTracer("tollbooth").startSpan(name, rest, from);
+  try {
+    return await context.with(trace.setSpan(from, span), () => work(span));
+  } catch (thrown) {
+    span.setStatus({ code: SpanStatusCode.ERROR, message: thrown instanceof Error ? thrown.message : String(thrown) });
+    throw thrown;
+  } finally {
+    span.end();
+  }
+}
+
+/** The active trace as headers; empty where there is none. */
+export function traceHeaders(): TraceHeaders {
+  const headers: TraceHeaders = {};
+  propagation.inject(context.active(), headers);
+  return headers;
+}
+
+/** A link to the span that the headers name, if they name one. */
+export function linkTo(headers: TraceHeaders): Link[] {
+  const spanContext = trace.getSpanContext(extract(headers));
+  return spanContext === undefined ? [] : [{ context: spanContext }];
+}
+
+/** The id of the active trace, for logs and for answers to callers. */
+export function traceId(): string | undefined {
+  return trace.getSpanContext(context.active())?.traceId;
+}
+
+function extract(headers: TraceHeaders): Context {
+  return propagation.extract(ROOT_CONTEXT, headers);
+}

@@ -1,0 +1,50 @@
+/** A real NATS server of our own, with JetStream on files. */
+import { mkdir } from "node:fs/promises";
+import { resolve } from "node:path";
+import { startDaemon, type Daemon } from "./daemon.ts";
+import { dyingWithUs } from "./launch.ts";
+import { endLeftover } from "./leftover.ts";
+import { findNats } from "./nats-binary.ts";
+import { greeting } from "./ports.ts";
+
+export interface NatsOptions {
+  /** Where JetStream keeps its streams; made where it is not there yet. */
+  readonly storeDir: string;
+  readonly port: number;
+  readonly logFile: string;
+}
+
+export interface LocalNats extends Daemon {
+  readonly port: number;
+  readonly url: string;
+}
+
+/**
+ * Starts a broker on 127.0.0.1 and settles when it takes connections. What an earlier run left running on the same
+ * store is ended first. Throws with the server's own words where it does not start.
+ */
+export async function startNats({ storeDir, port, logFile }: NatsOptions): Promise<LocalNats> {
+  const store = resolve(storeDir);
+  const pidFile = `${store}.pid`;
+  const program = await findNats();
+  await mkdir(store, { recursive: true });
+  await endLeftover({ pidFile, mark: store, signal: "SIGTERM" });
+  // prettier-ignore
+  const command = [
+    program, "--addr", "127.0.0.1", "--port", String(port), "--jetstream", "--store_dir", store, "--pid", pidFile,
+  ] as const;
+  const daemon = await startDaemon({
+    name: "NATS",
+    launch: await dyingWithUs({ command }, "TERM"),
+    logFile,
+    stopSignal: "SIGTERM",
+    isReady: () => hasJetStream(port),
+  });
+  return { ...daemon, port, url: `nats://127.0.0.1:${port}` };
+}
+
+/** A broker greets every client with what it is. */
+async function hasJetStream(port: number): Promise<boolean> {
+  const info = (await greeting(port))?.toString("utf8") ?? "";
+  return info.startsWith("INFO ") && info.includes('"jetstream":true');
+}

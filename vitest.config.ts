@@ -1,0 +1,29 @@
+import { defineConfig, type TestProjectConfiguration } from "vitest/config";
+
+/** Packages are read from their sources: no test ever sees a stale dist. */
+const conditions = ["source", "node", "development|production"];
+
+function project(name: string, include: string[], more: object = {}): TestProjectConfiguration {
+  return {
+    resolve: { conditions },
+    ssr: { resolve: { conditions } },
+    test: { name, include, exclude: ["**/node_modules/**", "**/dist/**", "**/.tollbooth/**"], ...more },
+  };
+}
+
+const servers = "packages/shared/src/testing/setup.ts";
+const rooms = "{packages,services,tools}/**/src/**";
+
+export default defineConfig({
+  test: {
+    projects: [
+      project("unit", [`${rooms}/*.test.ts`], {
+        exclude: ["**/node_modules/**", "**/dist/**", "**/*.int.test.ts"],
+        testTimeout: 10_000,
+      }),
+      project("integration", [`${rooms}/*.int.test.ts`], { globalSetup: servers, testTimeout: 30_000, hookTimeout: 30_000 }),
+      project("e2e", ["e2e/**/*.test.ts"], { fileParallelism: false, testTimeout: 60_000, hookTimeout: 120_000 }),
+      project("faults", ["faults/**/*.test.ts"], { fileParallelism: false, testTimeout: 180_000, hookTimeout: 120_000 }),
+    ],
+  },
+});

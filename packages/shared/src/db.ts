@@ -21,8 +21,14 @@ export interface Tx {
 export interface Db extends Tx {
   /** One transaction, committed when `work` resolves. Deadlocks and serialization failures run it again, 5 times at most. */
   tx<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
-  /** A connection of its own, held until `work` ends: for session locks. It is closed, not reused. */
-  session<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** A connection of its own, outside the pool: for locks that live as long as it does. */
+  session(): Promise<Session>;
+  close(): Promise<void>;
+}
+
+export interface Session extends Tx {
+  /** Whether the connection has died, and its locks with it. */
+  lost(): boolean;
   close(): Promise<void>;
 }
 
@@ -40,8 +46,11 @@ const LOCK_TIMEOUT_MS = 10_000;
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 15_000;
 const TX_ATTEMPTS_MAX = 5;
 
-/** SQLSTATEs after which the same transaction, run again, can succeed. */
-const RETRYABLE = new Set(["40001", "40P01"]);
+/**
+ * SQLSTATEs after which the same transaction, run again, can succeed: serialization failure, deadlock, and a unique key
+ * that another transaction wrote after we looked (run again, we see its row).
+ */
+const RETRYABLE = new Set(["40001", "40P01", "23505"]);
 /** SQLSTATE classes that say the database is away, not that we are wrong: connection, resources, operator intervention. */
 const AWAY_CLASSES = new Set(["08", "53", "57"]);
 
@@ -68,16 +77,7 @@ export function openDb({ url, name, poolMax, log }: DbOptions): Db {
   return {
     ...queries((query) => ask(pool, query)),
     tx: (work) => retrying(() => transaction(pool, work)),
-    session: async (work) => {
-      const client = new pg.Client(settings);
-      client.on("error", onError);
-      try {
-        await client.connect();
-        return await work(queries((query) => ask(client, query)));
-      } finally {
-        await client.end();
-      }
-    },
+    session: () => openSession(new pg.Client(settings), onError),
     close: () => pool.end(),
   };
 }
@@ -89,6 +89,17 @@ export function isTransient(error: unknown): boolean {
   const code = "code" in error ? String(error.code) : "";
   if (RETRYABLE.has(code) || AWAY_CLASSES.has(code.slice(0, 2)) || code === "55P03") return true;
   return /^E[A-Z]+$/.test(code) || /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/.test(error.message);
+}
+
+async function openSession(client: pg.Client, onError: (error: Error) => void): Promise<Session> {
+  let lost = false;
+  client.on("error", (error) => {
+    lost = true;
+    onError(error);
+  });
+  client.on("end", () => (lost = true));
+  await client.connect();
+  return { ...queries((query) => ask(client, query)), lost: () => lost, close: () => client.end() };
 }
 
 async function transaction<T>(pool: pg.Pool, work: (tx: Tx) => Promise<T>): Promise<T> {

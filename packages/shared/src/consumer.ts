@@ -1,0 +1,109 @@
+/**
+ * A durable consumer: messages in, each applied in a transaction of the service, acknowledged only after that. What cannot
+ * be applied now comes again; what never can is buried as a dead letter and blocks nobody.
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import type { Consumer } from "nats";
+import type { Bus } from "./bus.ts";
+import { crashPoint } from "./crash.ts";
+import { isTransient } from "./db.ts";
+import type { Log } from "./log.ts";
+import { Loop } from "./loop.ts";
+import { ACK_PENDING_MAX, pull, type Delivery, type Stream, type Streams } from "./streams.ts";
+import { inSpan, linkTo, SpanKind } from "./telemetry.ts";
+
+export interface ConsumerOptions {
+  readonly bus: Bus;
+  readonly streams: Streams;
+  readonly stream: Stream;
+  /** The subject to take, one a consumer. */
+  readonly subject: string;
+  readonly durable: string;
+  /** Resolves when the message's effect is committed, or had been before. Called for many messages at once. */
+  readonly apply: (message: Delivery) => Promise<void>;
+  /** Keeps a message that can never be applied, with the reason. */
+  readonly bury: (message: Delivery, reason: string) => Promise<void>;
+  readonly log: Log;
+  readonly onStall: (name: string) => void;
+}
+
+const PULL_MAX = 500;
+const PULL_EXPIRES_MS = 2_000;
+const STALL_MS = 60_000;
+const NAK_DELAY_MS = 1_000;
+
+/** Consumes until closed; closing waits for what is in hand. */
+export function consume(options: ConsumerOptions): { close: () => Promise<void> } {
+  const { bus, stream, subject, durable, log, onStall } = options;
+  const inHand = new Set<Promise<void>>();
+  let consumer: Consumer | undefined;
+  /** Until when nothing is pulled, because something that everything needs is away. */
+  let pausedUntilMs = 0;
+
+  const take = (message: Delivery): void => {
+    const work = applyOne(options, message).then((applied) => {
+      if (!applied) pausedUntilMs = Date.now() + NAK_DELAY_MS;
+    });
+    const tracked = work.finally(() => inHand.delete(tracked));
+    inHand.add(tracked);
+  };
+
+  const loop = new Loop({
+    name: `consume ${subject}`,
+    log,
+    pauseMs: 0,
+    stallMs: STALL_MS,
+    onStall,
+    round: async (signal) => {
+      await untilMs(pausedUntilMs, signal);
+      if (inHand.size > ACK_PENDING_MAX - PULL_MAX) await Promise.race(inHand);
+      if (signal.aborted || inHand.size > ACK_PENDING_MAX - PULL_MAX) return;
+      consumer ??= await options.streams.ensureConsumer(stream.name, durable, subject);
+      let received = 0;
+      try {
+        for await (const message of pull(consumer, PULL_MAX, PULL_EXPIRES_MS)) {
+          received++;
+          take(message);
+          if (signal.aborted) return;
+        }
+      } finally {
+        // Nothing came, or it failed: the consumer may be gone with its stream. Look again before the next pull.
+        if (received === 0) consumer = undefined;
+      }
+    },
+  });
+  bus.onReconnect(() => (consumer = undefined));
+
+  return {
+    close: async () => {
+      await loop.close();
+      await Promise.allSettled(inHand);
+    },
+  };
+}
+
+/** Answers whether the message was dealt with; if not it was asked for again. Never throws. */
+async function applyOne(options: ConsumerOptions, message: Delivery): Promise<boolean> {
+  const { subject, log } = options;
+  const attributes = { "messaging.system": "nats", "messaging.destination.name": message.subject, "messaging.message.id": message.headers["ce-id"] ?? "" };
+  try {
+    await inSpan(`process ${subject}`, { kind: SpanKind.CONSUMER, parent: message.trace, links: linkTo(message.trace), attributes }, () => options.apply(message)).catch(
+      async (error: unknown) => {
+        if (isTransient(error)) throw error;
+        log.error({ err: error, stream: message.stream, seq: message.seq }, "a message was buried");
+        await options.bury(message, error instanceof Error ? error.message : String(error));
+      },
+    );
+    crashPoint("consumer.before-ack");
+    message.ack();
+    return true;
+  } catch (error) {
+    log.warn({ err: error, stream: message.stream, seq: message.seq }, "a message waits");
+    message.nak(NAK_DELAY_MS * (0.5 + Math.random()));
+    return false;
+  }
+}
+
+async function untilMs(atMs: number, signal: AbortSignal): Promise<void> {
+  if (atMs > Date.now()) await delay(atMs - Date.now(), undefined, { signal }).catch(() => {});
+}

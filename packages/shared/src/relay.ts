@@ -1,0 +1,111 @@
+/**
+ * The relay publishes what the outbox holds. One is active per service, by a lock that dies with its connection. A row
+ * stays until the consumer confirms it, because a broker can lose what it acknowledged.
+ */
+import { z } from "zod";
+import { crashPoint } from "./crash.ts";
+import type { Db, Session } from "./db.ts";
+import { sql, table } from "./sql.ts";
+import { streamOf, type Published, type Streams } from "./streams.ts";
+import { inSpan, SpanKind, traceHeaders } from "./telemetry.ts";
+
+const RELAY_LOCK = 7_105_115;
+const BATCH_MAX = 500;
+
+/** The right to relay and confirm for a service, as long as its connection lives. */
+export class Lease {
+  readonly #db: Db;
+  #session: Session | undefined;
+
+  constructor(db: Db) {
+    this.#db = db;
+  }
+
+  /** The connection that holds the lock, or undefined where another process has it. */
+  async hold(): Promise<Session | undefined> {
+    if (this.#session !== undefined && !this.#session.lost()) return this.#session;
+    const session = await this.#db.session();
+    const { got } = await session.one(z.object({ got: z.boolean() }), sql`select pg_try_advisory_lock(${RELAY_LOCK}) as got`);
+    if (got) return (this.#session = session);
+    await session.close();
+    return undefined;
+  }
+
+  async close(): Promise<void> {
+    await this.#session?.close();
+  }
+}
+
+const Due = z.object({
+  id: z.string(),
+  event_id: z.string(),
+  subject: z.string(),
+  headers: z.record(z.string(), z.string()),
+  payload: z.string(),
+  attempts: z.number(),
+});
+type Due = z.output<typeof Due>;
+
+/**
+ * Publishes all that is due, in the order it was written. By state and not by a cursor over ids, which would miss rows of
+ * transactions that commit late.
+ */
+export async function relayDue(session: Session, streams: Streams): Promise<void> {
+  for (;;) {
+    const due = await session.many(
+      Due,
+      sql`select id, event_id, subject, headers, payload::text, attempts from outbox
+          where published_at is null and failed_at is null and next_at <= now() order by next_at, id limit ${BATCH_MAX}`,
+    );
+    if (due.length === 0) return;
+    const epochs = await epochsOf(due, streams);
+    crashPoint("relay.before-publish");
+    const results = await Promise.allSettled(due.map((row) => publish(row, streams)));
+    crashPoint("relay.after-publish");
+    await record(session, due, results, epochs);
+    // A broker that refuses one will refuse the rest of them just now.
+    if (results.some((result) => result.status === "rejected") || due.length < BATCH_MAX) return;
+  }
+}
+
+/** Read before publishing: a stream that is replaced meanwhile shows as another epoch, and what it got is sent again. */
+async function epochsOf(due: readonly Due[], streams: Streams): Promise<Map<string, string | undefined>> {
+  const names = new Set(due.map((row) => streamOf(row.subject).name));
+  return new Map(await Promise.all([...names].map(async (name) => [name, (await streams.state(name))?.created] as const)));
+}
+
+function publish(row: Due, streams: Streams): Promise<Published> {
+  const stream = streamOf(row.subject).name;
+  // Sent again after a loss it is a new message to the broker; sent again after a time-out it may be the same one.
+  const messageId = row.attempts === 0 ? row.event_id : `${row.event_id}:r${row.attempts}`;
+  const attributes = { "messaging.system": "nats", "messaging.destination.name": row.subject, "messaging.message.id": row.event_id };
+  return inSpan(`publish ${row.subject}`, { kind: SpanKind.PRODUCER, parent: row.headers, attributes }, () =>
+    streams.publish(stream, row.subject, messageId, { ...row.headers, ...traceHeaders() }, row.payload),
+  );
+}
+
+async function record(session: Session, due: readonly Due[], results: readonly PromiseSettledResult<Published>[], epochs: ReadonlyMap<string, string | undefined>): Promise<void> {
+  const published: { id: string; seq: number; epoch: string | undefined }[] = [];
+  const notices: string[] = [];
+  const refused: { id: string; error: string }[] = [];
+  due.forEach((row, i) => {
+    const result = results[i] as PromiseSettledResult<Published>;
+    const stream = streamOf(row.subject);
+    if (result.status === "rejected") refused.push({ id: row.id, error: String(result.reason).slice(0, 500) });
+    else if (stream.confirmedBy === undefined) notices.push(row.id);
+    else published.push({ id: row.id, seq: result.value.seq, epoch: epochs.get(stream.name) });
+  });
+  if (notices.length > 0) await session.run(sql`delete from outbox where id = any(${notices})`);
+  if (published.length > 0) {
+    const rows = table({ id: "bigint", seq: "bigint", epoch: "text" }, published);
+    await session.run(
+      sql`update outbox set published_at = now(), stream_seq = p.seq, stream_epoch = p.epoch, last_error = null
+          from ${rows} as p (id, seq, epoch) where outbox.id = p.id`,
+    );
+  }
+  if (refused.length > 0) {
+    const rows = table({ id: "bigint", error: "text" }, refused);
+    await session.run(sql`update outbox set next_at = now() + interval '1 second', last_error = r.error from ${rows} as r (id, error) where outbox.id = r.id`);
+    throw new Error(`the broker refused ${refused.length} of ${due.length} events: ${refused[0]?.error}`);
+  }
+}

@@ -1,0 +1,154 @@
+/** The broker's streams as data, and the few JetStream words that the relay, the confirmer and the consumers need. */
+import {
+  AckPolicy, DiscardPolicy, headers as natsHeaders, NatsError, nanos, RetentionPolicy, StorageType,
+  type Consumer, type JsMsg, type StreamConfig,
+} from "nats";
+import type { Bus } from "./bus.ts";
+import { traceOf } from "./bus.ts";
+import type { Command } from "./contract.ts";
+import { creditsEventOutcomes, creditsGranted, creditsLow, creditsOverdrawn } from "./contracts/credits.ts";
+import { usageTracked } from "./contracts/usage.ts";
+import type { TraceHeaders } from "./telemetry.ts";
+
+export interface Stream {
+  readonly name: string;
+  readonly subjects: readonly [string, ...string[]];
+  /**
+   * Who confirms that an event was applied, and how he is asked. Without it the stream carries notices: done at the
+   * broker's ack, may be lost, no money hangs on them.
+   */
+  readonly confirmedBy?: { readonly durable: string; readonly outcomes: Command };
+}
+
+/** Never a wildcard over a service's own words: a stream over `usage.>` would answer requests with its own ack. */
+export const streams = {
+  usageReports: { name: "USAGE_REPORTS", subjects: ["usage.report.*"] },
+  usage: { name: "USAGE", subjects: [usageTracked.subject], confirmedBy: { durable: "credits", outcomes: creditsEventOutcomes } },
+  credits: { name: "CREDITS", subjects: [creditsGranted.subject, creditsOverdrawn.subject, creditsLow.subject] },
+} satisfies Record<string, Stream>;
+
+const DAY_MS = 86_400_000;
+const PUBLISH_TIMEOUT_MS = 5_000;
+export const MESSAGE_MAX_BYTES = 65_536;
+const ACK_WAIT_MS = 10_000;
+export const ACK_PENDING_MAX = 1_000;
+
+/** A message as a consumer gets it. */
+export interface Delivery {
+  readonly stream: string;
+  readonly seq: number;
+  /** When the stream stored it. */
+  readonly storedAtMs: number;
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly trace: TraceHeaders;
+  ack(): void;
+  /** Asks for it again after a while. */
+  nak(delayMs: number): void;
+}
+
+export interface Published {
+  readonly seq: number;
+  readonly duplicate: boolean;
+}
+
+export class Streams {
+  readonly #bus: Bus;
+
+  constructor(bus: Bus) {
+    this.#bus = bus;
+  }
+
+  /** Makes a stream as it should be, or changes it to that. Safe to repeat. */
+  async ensure({ name, subjects }: Stream): Promise<void> {
+    const manager = await this.#bus.connection.jetstreamManager();
+    const config: Partial<StreamConfig> & { name: string } = {
+      name,
+      subjects: [...subjects],
+      storage: StorageType.File,
+      retention: RetentionPolicy.Limits,
+      discard: DiscardPolicy.New, // a full stream refuses, and the outbox keeps what it refused
+      max_age: nanos(30 * DAY_MS),
+      max_bytes: 1024 ** 3,
+      max_msg_size: MESSAGE_MAX_BYTES,
+      duplicate_window: nanos(120_000),
+      deny_delete: true,
+      deny_purge: true,
+    };
+    const exists = await manager.streams.info(name).catch(ifMissing);
+    if (exists === undefined) await manager.streams.add(config);
+    else await manager.streams.update(name, { ...exists.config, subjects: [...subjects] });
+  }
+
+  /** A durable pull consumer that never gives up on a message: a limit would dead-letter good money during an outage. */
+  async ensureConsumer(stream: string, durable: string, subject: string): Promise<Consumer> {
+    const manager = await this.#bus.connection.jetstreamManager();
+    if ((await manager.consumers.info(stream, durable).catch(ifMissing)) === undefined) {
+      await manager.consumers.add(stream, {
+        durable_name: durable,
+        filter_subject: subject,
+        ack_policy: AckPolicy.Explicit,
+        ack_wait: nanos(ACK_WAIT_MS),
+        max_deliver: -1,
+        max_ack_pending: ACK_PENDING_MAX,
+      });
+    }
+    return this.#bus.connection.jetstream().consumers.get(stream, durable);
+  }
+
+  /** Publishes; resolves when the stream has stored it. A repeat of `id` within two minutes is stored once. */
+  async publish(stream: string, subject: string, id: string, headers: Readonly<Record<string, string>>, body: string): Promise<Published> {
+    const messageHeaders = natsHeaders();
+    for (const [name, value] of Object.entries(headers)) messageHeaders.set(name, value);
+    const options = { msgID: id, timeout: PUBLISH_TIMEOUT_MS, headers: messageHeaders, expect: { streamName: stream } };
+    return this.#bus.connection.jetstream().publish(subject, body, options);
+  }
+
+  /** What a stream is now: when it was made (another time means another stream under the same name) and how far it goes. */
+  async state(stream: string): Promise<{ created: string; lastSeq: number } | undefined> {
+    const manager = await this.#bus.connection.jetstreamManager();
+    const info = await manager.streams.info(stream).catch(ifMissing);
+    return info && { created: info.created, lastSeq: info.state.last_seq };
+  }
+
+  /** Up to where a consumer has acknowledged everything; 0 where there is no such consumer. */
+  async ackFloor(stream: string, durable: string): Promise<number> {
+    const manager = await this.#bus.connection.jetstreamManager();
+    const info = await manager.consumers.info(stream, durable).catch(ifMissing);
+    return info?.ack_floor.stream_seq ?? 0;
+  }
+}
+
+/** Which stream carries a subject. */
+export function streamOf(subject: string): Stream {
+  const found = Object.values<Stream>(streams).find((stream) => stream.subjects.includes(subject));
+  if (found === undefined) throw new Error(`no stream carries ${subject}`);
+  return found;
+}
+
+/** Messages as they come, until `max` came or `expiresMs` passed. Throws where the consumer is gone. */
+export async function* pull(consumer: Consumer, max: number, expiresMs: number): AsyncGenerator<Delivery> {
+  for await (const message of await consumer.fetch({ max_messages: max, expires: expiresMs })) yield delivery(message);
+}
+
+function delivery(message: JsMsg): Delivery {
+  const headers: Record<string, string> = {};
+  for (const name of message.headers?.keys() ?? []) headers[name] = message.headers?.get(name) ?? "";
+  return {
+    stream: message.info.stream,
+    seq: message.seq,
+    storedAtMs: Math.floor(message.info.timestampNanos / 1e6),
+    subject: message.subject,
+    data: message.data,
+    headers,
+    trace: traceOf(message.headers),
+    ack: () => message.ack(),
+    nak: (delayMs) => message.nak(delayMs),
+  };
+}
+
+function ifMissing(error: unknown): undefined {
+  if (error instanceof NatsError && error.api_error?.code === 404) return undefined;
+  throw error;
+}

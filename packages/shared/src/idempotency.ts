@@ -47,7 +47,7 @@ export function keyed(contract: Command, input: unknown, { caller, idempotencyKe
 /** What these keys answered before, by `callerId` and `key`. */
 export async function recall(tx: Tx, keys: readonly Keyed[]): Promise<(key: Keyed) => Remembered | undefined> {
   if (keys.length === 0) return () => undefined;
-  const wanted = table({ callerId: "text", key: "text" }, keys);
+  const wanted = table({ callerId: "text", key: "text" }, keys.map(({ callerId, key }) => ({ callerId, key })));
   const rows = await tx.many(
     z.object({ user_id: z.string(), key: z.string(), request_hash: z.string(), created_at: z.number(), outcome: z.string(), answer: z.string().nullable() }),
     sql`select user_id, key, request_hash, created_at, outcome, answer from commands join ${wanted} as k (user_id, key) using (user_id, key)`,
@@ -57,6 +57,11 @@ export async function recall(tx: Tx, keys: readonly Keyed[]): Promise<(key: Keye
     const row = found.get(slot(callerId, key));
     return row && { hash: row.request_hash, createdAtMs: row.created_at, outcome: row.outcome, answer: row.answer };
   };
+}
+
+/** One text for both; the NUL that separates them can be in neither. */
+function slot(callerId: string, key: string): string {
+  return `${callerId}\0${key}`;
 }
 
 /** The first answer again: a Reply, or the Fault it was. Other content under the key, or an answer too old, is a Fault too. */

@@ -36,6 +36,6 @@ export async function bury(tx: Tx, message: Pick<Delivery, "stream" | "seq" | "s
   await tx.run(
     sql`insert into dead_letters (stream, seq, subject, headers, body, reason)
         values (${message.stream}, ${message.seq}, ${message.subject}, ${JSON.stringify(message.headers)}, ${Buffer.from(message.data)}, ${reason.slice(0, 1000)})
-        on conflict (stream, seq, subject) where redriven_at is null do nothing`,
+        on conflict (stream, seq, sha256(body)) where redriven_at is null do nothing`,
   );
 }

@@ -57,7 +57,8 @@ create table dead_letters (
   at timestamptz not null default now(),
   redriven_at timestamptz
 );
-create unique index dead_letters_open on dead_letters (stream, seq, subject) where redriven_at is null;
+-- The bytes too: a stream that was lost and made again counts from 1 again.
+create unique index dead_letters_open on dead_letters (stream, seq, sha256(body)) where redriven_at is null;
 comment on table dead_letters is 'Messages that could not be applied, as they came; an operator drives them again';
 comment on column dead_letters.id is 'The operator''s handle';
 comment on column dead_letters.stream is 'The stream it came from';

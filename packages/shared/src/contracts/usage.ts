@@ -1,16 +1,16 @@
 /** What the usage service answers and publishes: events in, exact costs, flat reads. */
 import { z } from "zod";
-import { command, event, EventId, Id, Instant, Metadata, OnUser } from "../contract.ts";
+import { command, Count, event, EventId, Id, Instant, Metadata, OnUser } from "../contract.ts";
 import { AmountOrZero, MoneyText } from "../money.ts";
 import { CostBreakdown, EventOutcome } from "./credits.ts";
 
-const Tokens = z.number().int().min(0).max(1_000_000_000);
+export const Tokens = z.number().int().min(0).max(1_000_000_000);
 
 /** What a `quantity` counts when it is not tokens. */
 export const UNITS = ["image", "request", "character", "second", "query"] as const;
 
 /** The quantities of one request; `tokens` alone is taken as half input, half output. */
-export const Quantities = {
+const Quantities = {
   tokens: Tokens.optional(),
   /** Includes cached and cache-written tokens. */
   input_tokens: Tokens.optional(),
@@ -19,13 +19,20 @@ export const Quantities = {
   cached_tokens: Tokens.optional(),
   cache_write_tokens: Tokens.optional(),
   reasoning_tokens: Tokens.optional(),
+  /** Parts of the input and of its cached part, of the output: they may have prices of their own. */
+  image_tokens: Tokens.optional(),
+  cached_image_tokens: Tokens.optional(),
+  image_output_tokens: Tokens.optional(),
+  audio_tokens: Tokens.optional(),
+  cached_audio_tokens: Tokens.optional(),
+  audio_output_tokens: Tokens.optional(),
   /** An exact decimal: seconds may have places. */
   quantity: AmountOrZero.optional(),
   unit: z.enum(UNITS).optional(),
 };
 
-/** What may be said of one use of a service. The fields after `metadata` are for services and admins. */
-export const UsageReport = z.strictObject({
+/** What is used, and what the reporter knows of its cost. */
+export const Use = {
   service: Id,
   model: Id.optional(),
   ...Quantities,
@@ -34,6 +41,22 @@ export const UsageReport = z.strictObject({
   /** What the provider takes; markup is added. */
   provider_cost: AmountOrZero.optional(),
   is_free: z.boolean().optional(),
+};
+
+interface Stated {
+  readonly cost?: unknown;
+  readonly provider_cost?: unknown;
+  readonly quantity?: unknown;
+  readonly unit?: unknown;
+}
+export const oneCost = (use: Stated) => use.cost === undefined || use.provider_cost === undefined;
+export const unitCounts = (use: Stated) => use.unit === undefined || use.quantity !== undefined;
+export const ONE_COST = { path: ["cost"], message: "state cost (the total) or provider_cost (markup is added), not both" };
+export const UNIT_COUNTS = { path: ["quantity"], message: "a unit needs a quantity" };
+
+/** What may be said of one use of a service. The fields after `metadata` are for services and admins. */
+export const UsageReport = z.strictObject({
+  ...Use,
   event_id: EventId.optional(),
   occurred_at: Instant.optional(),
   metadata: Metadata.optional(),
@@ -41,7 +64,8 @@ export const UsageReport = z.strictObject({
   byok: z.boolean().optional(),
   hold_id: Id.optional(),
   source: Id.optional(),
-});
+}).refine(oneCost, ONE_COST).refine(unitCounts, UNIT_COUNTS);
+export type UsageReport = z.output<typeof UsageReport>;
 
 export const UsageEvent = z.object({
   id: z.uuid(),
@@ -120,4 +144,135 @@ export const usageTracked = event({
     hold_id: z.string().nullable(),
     occurred_at: Instant,
   }),
+});
+
+// ---- reads ------------------------------------------------------------------------------------------------
+
+const DAY_MS = 86_400_000;
+const PERIOD_HELP = { error: "a time such as 2026-01-31T12:00:00Z, or a date such as 2026-01-31" };
+const Day = z.iso.date().transform((text) => Date.parse(text));
+
+/** A period as a query states it: an end that is an instant is exclusive, an end that is a date includes its day. */
+const Period = {
+  start_date: z.union([Instant, Day], PERIOD_HELP).optional(),
+  end_date: z.union([Instant, Day.transform((ms) => ms + DAY_MS)], PERIOD_HELP).optional(),
+};
+
+const Whole = z.number().int();
+const PeriodRead = z.object({ start: Instant, end: Instant });
+
+export const UsageSummary = z.object({
+  total_events: Whole,
+  total_tokens: Whole,
+  total_cost: MoneyText,
+  free_tier_events: Whole,
+  paid_tier_events: Whole,
+  services: z.record(z.string(), z.object({ event_count: Whole, tokens: Whole, cost: MoneyText })),
+  /** What was read: a period older than the kept events is cut to whole hours. */
+  period: PeriodRead,
+});
+
+export const usageSummary = command({
+  subject: "usage.summary",
+  summary: "What a user used in a period, by service; the last 30 days where none is given",
+  access: ["user"],
+  http: { method: "get", path: "/usage/summary" },
+  input: z.strictObject({ ...OnUser, ...Period }),
+  output: UsageSummary,
+  faults: ["not_found"],
+});
+
+export const usageByModel = command({
+  subject: "usage.by-model",
+  summary: "What a user used in a period, by model, highest cost first",
+  access: ["user"],
+  http: { method: "get", path: "/usage/by-model" },
+  input: z.strictObject({ ...OnUser, ...Period }),
+  output: z.array(
+    z.object({
+      service: z.string(),
+      model: z.string().nullable(),
+      event_count: Whole,
+      total_tokens: Whole,
+      total_cost: MoneyText,
+      /** Tokens per event, rounded to two places. */
+      avg_tokens: z.number(),
+      free_events: Whole,
+    }),
+  ),
+  faults: ["not_found"],
+});
+
+export const usageByService = command({
+  subject: "usage.by-service",
+  summary: "What a user used in a period, by service, highest cost first",
+  access: ["user"],
+  http: { method: "get", path: "/usage/by-service" },
+  input: z.strictObject({ ...OnUser, ...Period }),
+  output: z.array(
+    z.object({
+      service: z.string(),
+      event_count: Whole,
+      total_tokens: Whole,
+      total_cost: MoneyText,
+      unique_models: Whole,
+      free_events: Whole,
+    }),
+  ),
+  faults: ["not_found"],
+});
+
+export const usageFreeTier = command({
+  subject: "usage.free-tier",
+  summary: "A user's free usage of this month (UTC)",
+  access: ["user"],
+  http: { method: "get", path: "/usage/free-tier" },
+  input: z.strictObject({ ...OnUser }),
+  output: z.object({
+    total_free_events: Whole,
+    total_free_tokens: Whole,
+    unique_free_models: Whole,
+    models: z.array(z.object({ model: z.string().nullable(), event_count: Whole, tokens: Whole })),
+    period: PeriodRead,
+  }),
+  faults: ["not_found"],
+});
+
+export const usageDaily = command({
+  subject: "usage.daily",
+  summary: "What a user used today (UTC)",
+  access: ["user", "service"],
+  input: z.strictObject({ ...OnUser }),
+  output: UsageSummary,
+  faults: ["not_found"],
+});
+
+// ---- dead letters -----------------------------------------------------------------------------------------
+
+export const listDeadLetters = command({
+  subject: "usage.dead-letters.list",
+  summary: "Reports that could not be read or priced and wait to be driven again, oldest first",
+  access: "internal",
+  input: z.strictObject({ limit: Count(1, 500, 50), after: z.string().regex(/^\d{1,18}$/).optional() }),
+  output: z.array(
+    z.object({
+      id: z.string(),
+      stream: z.string(),
+      seq: z.string(),
+      subject: z.string(),
+      reason: z.string(),
+      body: z.string(),
+      at: Instant,
+    }),
+  ),
+  faults: [],
+});
+
+export const redriveDeadLetters = command({
+  subject: "usage.dead-letters.redrive",
+  summary: "Records dead letters as if they came now, without the age limit; one answer per id, in the order asked",
+  access: "internal",
+  input: z.strictObject({ ids: z.array(z.string().regex(/^\d{1,18}$/)).min(1).max(500) }),
+  output: z.array(z.object({ id: z.string(), status: z.enum(["recorded", "duplicate", "refused", "unknown"]), detail: z.string().optional() })),
+  faults: [],
 });

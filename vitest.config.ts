@@ -21,9 +21,17 @@ export default defineConfig({
         exclude: ["**/node_modules/**", "**/dist/**", "**/*.int.test.ts"],
         testTimeout: 10_000,
       }),
-      project("integration", [`${rooms}/*.int.test.ts`], { globalSetup: servers, testTimeout: 30_000, hookTimeout: 30_000 }),
+      project("integration", [`${rooms}/*.int.test.ts`], {
+        globalSetup: servers,
+        testTimeout: 30_000,
+        hookTimeout: 30_000,
+      }),
       project("e2e", ["e2e/**/*.test.ts"], { fileParallelism: false, testTimeout: 60_000, hookTimeout: 120_000 }),
-      project("faults", ["faults/**/*.test.ts"], { fileParallelism: false, testTimeout: 180_000, hookTimeout: 120_000 }),
+      project("faults", ["faults/**/*.test.ts"], {
+        fileParallelism: false,
+        testTimeout: 180_000,
+        hookTimeout: 120_000,
+      }),
     ],
   },
 });

@@ -40,7 +40,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const log = await openLog(logFile);
   const { size: logStart } = await log.stat();
   // Detached: Ctrl-C in a terminal goes to every process of its group, and servers must outlive those who use them.
-  const child = spawn(program, args, { cwd, env, uid: launch.uid, gid: launch.gid, detached: true, stdio: ["ignore", log.fd, log.fd] });
+  const child = spawn(program, args, {
+    cwd,
+    env,
+    uid: launch.uid,
+    gid: launch.gid,
+    detached: true,
+    stdio: ["ignore", log.fd, log.fd],
+  });
   const daemon = watch(child, options.stopSignal);
   await log.close();
 
@@ -48,8 +55,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   void daemon.ended.then((how) => (end = how));
   const isReady = await until(async () => end !== undefined || (await options.isReady()), readyWithinMs);
   if (isReady && end === undefined) return daemon;
-  await daemon.stop();
   const why = end ?? `no answer within ${readyWithinMs / 1000} s`;
+  await daemon.stop();
   throw new Error(`${name} did not start (${why}). ${await tail(logFile, logStart)}`.trim());
 }
 

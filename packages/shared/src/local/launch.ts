@@ -25,6 +25,7 @@ export async function dyingWithUs(launch: Launch, signal: "INT" | "TERM"): Promi
   const path = await found;
   if (path === undefined) return launch;
   // setpriv changes the ids itself: the kernel forgets the parent-death signal when ids change after it was set.
-  const ids = launch.uid === undefined ? [] : [`--reuid=${launch.uid}`, `--regid=${launch.gid ?? launch.uid}`, "--clear-groups"];
+  const ids =
+    launch.uid === undefined ? [] : [`--reuid=${launch.uid}`, `--regid=${launch.gid ?? launch.uid}`, "--clear-groups"];
   return { command: [path, "--pdeathsig", signal, ...ids, "--", ...launch.command] };
 }

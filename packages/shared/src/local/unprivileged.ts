@@ -1,6 +1,6 @@
 /** Postgres refuses to run as root. Where we are root, this is how it runs all the same. */
 import { createHash } from "node:crypto";
-import { chown, cp, rename, stat } from "node:fs/promises";
+import { chown, cp, mkdir, rename, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { isExecutable, onPath, output, succeeds, type Command } from "./command.ts";
 import type { Launch } from "./launch.ts";
@@ -22,7 +22,7 @@ const NOBODY = 65_534;
 /**
  * Where and as whom a server with these files can run. Another user cannot enter a folder below one that is closed
  * to others, such as /root: then a user namespace hides that we are root; where those are forbidden too, the server
- * works on copies below /var/tmp.
+ * works on copies below /var/lib/tollbooth, which only root can have put there.
  */
 export async function placeFor(binaries: string, dataDir: string): Promise<Place> {
   if (process.getuid?.() !== 0) {
@@ -42,17 +42,22 @@ export async function placeFor(binaries: string, dataDir: string): Promise<Place
 const HIDDEN_ROOT = ["--user", `--map-user=${NOBODY}`, `--map-group=${NOBODY}`, "--"] as const;
 
 async function copied(binaries: string, dataDir: string): Promise<Place> {
-  const copyOf = (path: string) => join("/var/tmp", `tollbooth-${createHash("sha256").update(resolve(path)).digest("hex").slice(0, 16)}`);
   const program = (await isOpen(binaries)) ? binaries : copyOf(binaries);
   if (program !== binaries) await copyOnce(binaries, program);
   const data = (await isOpen(dirname(dataDir))) ? dataDir : copyOf(dataDir);
   return { kind: "copy", binaries: program, dataDir: data, ...(await asServant()) };
 }
 
+function copyOf(path: string): string {
+  const key = createHash("sha256").update(resolve(path)).digest("hex").slice(0, 16);
+  return join("/var/lib/tollbooth", key);
+}
+
 /** The copy appears whole or not at all. */
 async function copyOnce(from: string, to: string): Promise<void> {
   if (await isExecutable(join(to, "bin/postgres"))) return;
   const draft = `${to}.draft-${process.pid}`;
+  await mkdir(dirname(to), { recursive: true, mode: 0o755 });
   await cp(from, draft, { recursive: true, verbatimSymlinks: true });
   await rename(draft, to);
 }

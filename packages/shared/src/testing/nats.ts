@@ -23,7 +23,11 @@ export async function testNats(): Promise<TestNats> {
 
 async function fromProgram(): Promise<TestNats> {
   const folder = await mkdtemp(join(tmpdir(), "tollbooth-nats-"));
-  const nats = await startNats({ storeDir: join(folder, "store"), port: await freePort(), logFile: join(folder, "log") });
+  const nats = await startNats({
+    storeDir: join(folder, "store"),
+    port: await freePort(),
+    logFile: join(folder, "log"),
+  });
   afterAll(async () => {
     await nats.stop();
     await rm(folder, { recursive: true, force: true });

@@ -9,13 +9,16 @@ export interface TestDatabase {
   readonly db: Db;
 }
 
+/** Instead of a service's name: a database with nothing in it. */
+const EMPTY = "empty";
+
 /**
- * A database with all migrations of `services/<service>/migrations`, or with nothing in it. Call it at the top
+ * A database with all migrations of `services/<service>/migrations`, or for "empty" with none. Call it at the top
  * level of a test file: it is closed and dropped when the file's tests have ended.
  */
-export async function testDatabase(service: string | "empty"): Promise<TestDatabase> {
+export async function testDatabase(service: string): Promise<TestDatabase> {
   const { postgresUrl, prefix } = inject("servers");
-  const template = service === "empty" ? "template0" : templateName(prefix, service);
+  const template = service === EMPTY ? "template0" : templateName(prefix, service);
   const name = `${prefix}_${service}_${randomBytes(4).toString("hex")}`;
   await administer(postgresUrl, `create database "${name}" template "${template}"`);
   const url = urlOf(postgresUrl, name);

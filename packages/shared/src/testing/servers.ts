@@ -2,7 +2,10 @@
 import "vitest";
 
 /** Where a test file's broker comes from: one that somebody gave, a program to run, or a container. */
-export type NatsSource = { readonly kind: "url"; readonly url: string } | { readonly kind: "program"; readonly path: string } | { readonly kind: "container" };
+export type NatsSource =
+  | { readonly kind: "url"; readonly url: string }
+  | { readonly kind: "program"; readonly path: string }
+  | { readonly kind: "container" };
 
 export interface Servers {
   /** May create databases. */

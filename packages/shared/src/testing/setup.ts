@@ -31,7 +31,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const templates = await makeTemplates(postgres.url, prefix);
   project.provide("servers", { postgresUrl: postgres.url, prefix, nats });
   return async () => {
-    for (const template of templates) await administer(postgres.url, `drop database if exists "${template}" with (force)`);
+    for (const template of templates)
+      await administer(postgres.url, `drop database if exists "${template}" with (force)`);
     await postgres.close();
   };
 }
@@ -106,7 +107,11 @@ async function makeTemplates(postgresUrl: string, prefix: string): Promise<strin
     templates.push(template);
     await administer(postgresUrl, `create database "${template}"`);
     const db = openDb({ url: urlOf(postgresUrl, template), name: "test-setup", poolMax: 1 });
-    await migrate(db, folder).finally(() => db.close());
+    try {
+      await migrate(db, folder);
+    } finally {
+      await db.close();
+    }
   }
   return templates;
 }

@@ -9,7 +9,10 @@ const [{ db }, other, nats] = await Promise.all([testDatabase("empty"), testData
 
 test("a test file's database is nobody else's", async () => {
   await db.run(sql`create table mine (n int)`);
-  const found = await other.db.one(z.object({ there: z.boolean() }), sql`select to_regclass('mine') is not null as there`);
+  const found = await other.db.one(
+    z.object({ there: z.boolean() }),
+    sql`select to_regclass('mine') is not null as there`,
+  );
   expect(found.there).toBe(false);
 });
 

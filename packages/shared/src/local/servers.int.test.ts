@@ -1,0 +1,72 @@
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { z } from "zod";
+import { openDb } from "../db.ts";
+import { sql } from "../sql.ts";
+import { isAlive } from "./leftover.ts";
+import { startNats } from "./nats.ts";
+import { freePort } from "./ports.ts";
+import { startPostgres, type PostgresOptions } from "./postgres.ts";
+
+async function place(mode: number): Promise<PostgresOptions> {
+  const folder = await mkdtemp(join(tmpdir(), "tollbooth-local-"));
+  await chmod(folder, mode);
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return { dataDir: join(folder, "data"), port: await freePort(), logFile: join(folder, "log") };
+}
+
+async function start(options: PostgresOptions) {
+  const postgres = await startPostgres(options);
+  onTestFinished(() => postgres.stop());
+  return postgres;
+}
+
+async function ask<T>(url: string, work: (db: ReturnType<typeof openDb>) => Promise<T>): Promise<T> {
+  const db = openDb({ url, name: "test", poolMax: 1 });
+  try {
+    return await work(db);
+  } finally {
+    await db.close();
+  }
+}
+
+test.each([
+  { name: "open to others", mode: 0o711 },
+  { name: "closed to others", mode: 0o700 },
+])("Postgres keeps what it promised through kill -9, in a folder $name", async ({ mode }) => {
+  const options = await place(mode);
+  const first = await start(options);
+  await ask(first.url(), (db) => db.run(sql`create table kept as select 42 as answer`));
+  first.kill("SIGKILL");
+  await first.ended;
+  const second = await start(options);
+  const row = await ask(second.url(), (db) => db.one(z.object({ answer: z.number() }), sql`select answer from kept`));
+  expect(row.answer).toBe(42);
+});
+
+test("a Postgres that an earlier run left behind makes room for ours", async () => {
+  const options = await place(0o711);
+  const first = await start(options);
+  const second = await start(options);
+  expect(isAlive(first.pid)).toBe(false);
+  expect(isAlive(second.pid)).toBe(true);
+});
+
+test("a pid file that now names somebody else's process is no reason to end that, nor not to start", async () => {
+  const options = await place(0o711);
+  const first = await start(options);
+  await first.stop();
+  await writeFile(join(options.dataDir, "postmaster.pid"), `${process.pid}\n${options.dataDir}\n`);
+  const second = await start(options);
+  expect(isAlive(second.pid)).toBe(true);
+});
+
+test("a broker that an earlier run left behind makes room for ours", async () => {
+  const { dataDir: storeDir, port, logFile } = await place(0o711);
+  const first = await startNats({ storeDir, port, logFile });
+  const second = await startNats({ storeDir, port, logFile });
+  expect(isAlive(first.pid)).toBe(false);
+  await second.stop();
+});

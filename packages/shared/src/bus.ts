@@ -12,6 +12,7 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const RECONNECT_WAIT_MS = 250;
 /** For askers that name no deadline. */
 const ASK_TIMEOUT_MS = 10_000;
+const PING_TIMEOUT_MS = 1_000;
 const IN_FLIGHT_MAX = 5_000;
 
 const REFUSED = 1;
@@ -25,6 +26,8 @@ export interface Bus {
   /** Answers the endpoints' subjects, sharing them with other processes of the same service. */
   serve(service: string, endpoints: readonly Endpoint[]): Promise<void>;
   connected(): boolean;
+  /** Whether a process of the service answers within a second. */
+  ping(service: string): Promise<boolean>;
   /** Runs after every reconnect. */
   onReconnect(run: () => void): void;
   /** The connection itself, for streams.ts alone. */
@@ -60,6 +63,7 @@ export async function openBus(options: { url: string; name: string; log: Log }):
   const bus: Bus = {
     connection,
     connected: () => connected,
+    ping: (service) => connection.request(`$SRV.PING.${service}`, "", { timeout: PING_TIMEOUT_MS }).then(() => true, () => false),
     onReconnect: (run) => void reconnected.push(run),
     forward: (contract, body, ask) => {
       if (!connected) throw new Fault("unavailable", "the message broker is away; try again shortly", { retryAfterS: 1 });

@@ -8,6 +8,7 @@ export const FAULT_CODES = [
   "insufficient_credits",
   "forbidden",
   "not_found",
+  "method_not_allowed",
   "idempotency_conflict",
   "idempotency_key_expired",
   "payload_too_large",

@@ -1,0 +1,76 @@
+/**
+ * Every gate that a change must pass: `check` is quick and needs no servers, `test` is everything. Each static gate
+ * counts as one, each test as one; the last line is `N passed, N failed`.
+ */
+import { spawn } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const BIN = join(ROOT, "node_modules/.bin");
+const STATIC = ["lint", "format", "types", "dead"];
+const SUITES = { check: ["unit"], test: ["unit", "integration", "e2e", "faults"] };
+
+/** Runs all gates of a set, also after one has failed, and answers the exit code. Arguments go to vitest. */
+export async function runGates(set, args) {
+  const tally = { passed: 0, failed: 0, skipped: 0 };
+  for (const gate of set === "test" ? [...STATIC, "build"] : STATIC) await staticGate(gate, tally);
+  for (const suite of SUITES[set]) await testSuite(suite, args, tally);
+  const skipped = tally.skipped > 0 ? `, ${tally.skipped} skipped` : "";
+  console.log(`\n${tally.passed} passed, ${tally.failed} failed${skipped}`);
+  return tally.failed === 0 ? 0 : 1;
+}
+
+async function staticGate(gate, tally) {
+  const begin = performance.now();
+  const { code, said } = await run("turbo", ["run", gate, "--output-logs=errors-only"], "collect");
+  const time = `${((performance.now() - begin) / 1000).toFixed(1)} s`;
+  if (code === 0) {
+    tally.passed += 1;
+    console.log(`ok      ${gate} (${time})`);
+  } else {
+    tally.failed += 1;
+    console.log(`${said.trimEnd()}\nFAILED  ${gate} (${time})`);
+  }
+}
+
+async function testSuite(suite, args, tally) {
+  const folder = await mkdtemp(join(tmpdir(), "tollbooth-report-"));
+  const file = join(folder, "report.json");
+  // prettier-ignore
+  const { code } = await run("vitest", [
+    "run", "--project", suite, "--passWithNoTests", "--reporter=default", "--reporter=json", `--outputFile.json=${file}`, ...args,
+  ], "show");
+  const report = await readFile(file, "utf8").then(JSON.parse, () => undefined);
+  await rm(folder, { recursive: true });
+  const counts = count(report);
+  // A run that failed without a failed test (a set-up, an unhandled error) is a failure all the same.
+  if (code !== 0 && counts.failed === 0) counts.failed = 1;
+  for (const kind of Object.keys(tally)) tally[kind] += counts[kind];
+}
+
+/** A file that could not even be loaded counts as one failed test. */
+function count(report) {
+  if (report === undefined) return { passed: 0, failed: 0, skipped: 0 };
+  const broken = report.testResults.filter((file) => file.status === "failed" && file.assertionResults.length === 0);
+  return {
+    passed: report.numPassedTests,
+    failed: report.numFailedTests + broken.length,
+    skipped: report.numPendingTests + report.numTodoTests,
+  };
+}
+
+async function run(program, args, output) {
+  const env = { ...process.env, TURBO_TELEMETRY_DISABLED: "1", DO_NOT_TRACK: "1" };
+  const stdio = output === "show" ? "inherit" : ["ignore", "pipe", "pipe"];
+  const child = spawn(join(BIN, program), args, { cwd: ROOT, env, stdio });
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (text) => (said += text));
+  const code = await new Promise((resolve) => {
+    child.once("error", () => resolve(1));
+    child.once("close", (ended) => resolve(ended ?? 1));
+  });
+  return { code, said };
+}

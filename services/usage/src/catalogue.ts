@@ -1,0 +1,61 @@
+/** All prices, found by service, model and moment. A value: a change of prices is a new catalogue. */
+import { groupBy } from "./group.ts";
+import { matches } from "./match.ts";
+import type { Price } from "./price.ts";
+
+const REMEMBERED_MAX = 10_000;
+
+/** The rows of one model, latest first. */
+type Versions = Price[];
+
+interface Shelf {
+  readonly named: Map<string, Versions>;
+  readonly matched: Versions[];
+  /** Which of `matched` a name belongs to. Names come from outside, so it is bounded. */
+  readonly remembered: Map<string, Versions | undefined>;
+}
+
+export class Catalogue {
+  /** Grows with every change of prices; 0 for none. */
+  readonly version: bigint;
+  readonly #shelves = new Map<string, Shelf>();
+
+  constructor(version: bigint, prices: readonly Price[]) {
+    this.version = version;
+    for (const [service, rows] of groupBy(prices, (price) => price.service)) this.#shelves.set(service, shelve(rows));
+  }
+
+  /**
+   * The price in force: of the model by its name, else of the first row whose clauses hold, else the one for whatever
+   * model of the service has none.
+   */
+  readonly find = (service: string, model: string | undefined, at: number): Price | undefined => {
+    const shelf = this.#shelves.get(service);
+    if (shelf === undefined) return undefined;
+    const name = model?.toLowerCase() ?? "";
+    return inForce(shelf.named.get(name), at) ?? (name === "" ? undefined : inForce(matching(shelf, name), at) ?? inForce(shelf.named.get(""), at));
+  };
+}
+
+function shelve(rows: readonly Price[]): Shelf {
+  const latestFirst = rows.toSorted((a, b) => (a.validFrom === b.validFrom ? 0 : b.validFrom > a.validFrom ? 1 : -1));
+  const named = groupBy(latestFirst.filter((price) => price.match === undefined), (price) => price.model.toLowerCase());
+  const groups = [...groupBy(latestFirst.filter((price) => price.match !== undefined), (price) => price.model).values()];
+  return { named, matched: groups.toSorted((a, b) => positionOf(a) - positionOf(b)), remembered: new Map() };
+}
+
+function positionOf([latest]: Versions): number {
+  return latest?.position ?? 0;
+}
+
+function matching(shelf: Shelf, name: string): Versions | undefined {
+  if (!shelf.remembered.has(name)) {
+    if (shelf.remembered.size >= REMEMBERED_MAX) shelf.remembered.clear();
+    shelf.remembered.set(name, shelf.matched.find(([latest]) => latest?.match !== undefined && matches(latest.match, name)));
+  }
+  return shelf.remembered.get(name);
+}
+
+function inForce(versions: Versions | undefined, at: number): Price | undefined {
+  return versions?.find((price) => price.validFrom <= at);
+}

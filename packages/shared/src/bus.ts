@@ -46,6 +46,8 @@ export async function openBus(options: { url: string; name: string; log: Log }):
     reconnectTimeWait: RECONNECT_WAIT_MS,
     pingInterval: 5_000,
     maxPingOut: 2,
+  }).catch((cause: Error) => {
+    throw new Error(`the message broker at NATS_URL does not answer: ${cause.message}`, { cause });
   });
   let connected = true;
   const reconnected: (() => void)[] = [];

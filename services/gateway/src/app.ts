@@ -1,0 +1,82 @@
+/** The HTTP application: what every request passes, in order. */
+import cors from "cors";
+import express, { type Express, type Request, type Response } from "express";
+import helmet from "helmet";
+import type { Bus } from "@tollbooth/shared/bus";
+import type { Caller, Command } from "@tollbooth/shared/contract";
+import { Fault } from "@tollbooth/shared/fault";
+import type { Log } from "@tollbooth/shared/log";
+import type { Auth } from "./auth.ts";
+import type { GatewayConfig } from "./config.ts";
+import { healthRouter } from "./health.ts";
+import { Limit, network } from "./limits.ts";
+import { problemHandler, problemPage } from "./problem.ts";
+import { PREFIX, restRouter, type Rest } from "./rest.ts";
+import { trail } from "./trail.ts";
+
+export interface Parts {
+  readonly config: Pick<
+    GatewayConfig,
+    | "CORS_ORIGINS"
+    | "REQUEST_TIMEOUT_MS"
+    | "RATE_LIMIT_USER"
+    | "RATE_LIMIT_ADDRESS"
+    | "RATE_LIMIT_WINDOW_S"
+    | "TRUST_PROXY"
+  >;
+  readonly bus: Pick<Bus, "forward" | "connected" | "ping">;
+  readonly auth: Auth;
+  readonly log: Log;
+  /** What each service answers. */
+  readonly commands: Readonly<Record<string, readonly Command[]>>;
+}
+
+/** Builds the application; it listens nowhere yet. */
+export function buildApp({ config, bus, auth, log, commands }: Parts): Express {
+  const app = express();
+  app.set("trust proxy", config.TRUST_PROXY).set("query parser", false).disable("x-powered-by").disable("etag");
+  app.use(trail(log), helmet());
+  if (config.CORS_ORIGINS.length > 0) app.use(cors(corsOptions(config.CORS_ORIGINS)));
+  app.use(healthRouter(bus, Object.keys(commands)));
+  app.get("/problems/:code", problemPage);
+  const rest = { bus, commands: Object.values(commands).flat(), requestTimeoutMs: config.REQUEST_TIMEOUT_MS };
+  app.use(PREFIX, restRouter({ ...rest, admit: door(auth, config) }));
+  app.use(() => {
+    throw new Fault("not_found", "nothing is at this address", { fix: `the API is at ${PREFIX}` });
+  });
+  app.use(problemHandler(log));
+  return app;
+}
+
+/**
+ * Who may come in. An address is counted before a token is verified, so that bad tokens cannot keep the processor busy;
+ * services and admins, once verified, are not counted at all.
+ */
+function door(auth: Auth, config: Parts["config"]): Rest["admit"] {
+  const users = new Limit("user", config.RATE_LIMIT_USER, config.RATE_LIMIT_WINDOW_S);
+  const addresses = new Limit("address", config.RATE_LIMIT_ADDRESS, config.RATE_LIMIT_WINDOW_S);
+  return async (req: Request, res: Response) => {
+    const { authorization } = req.headers;
+    const known = authorization === undefined ? undefined : auth.known(authorization);
+    if (known !== undefined && isTrusted(known)) return known;
+    await addresses.count(network(req.ip ?? ""), res);
+    if (authorization === undefined) return undefined;
+    const caller = known ?? (await auth.verify(authorization));
+    if (!isTrusted(caller)) await users.count(caller.sub, res);
+    return caller;
+  };
+}
+
+function isTrusted({ roles }: Caller): boolean {
+  return roles.includes("service") || roles.includes("admin");
+}
+
+function corsOptions(origins: readonly string[]): cors.CorsOptions {
+  return {
+    origin: [...origins],
+    methods: ["GET", "POST", "DELETE"],
+    allowedHeaders: ["Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id", "Traceparent", "Tracestate"],
+    exposedHeaders: ["Idempotency-Replayed", "Link", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"],
+    maxAge: 600,
+  };
+}

@@ -1,0 +1,90 @@
+/** The one place that turns codes into HTTP: refusals leave as application/problem+json (RFC 9457). */
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from "express";
+import { Fault, type FaultCode } from "@tollbooth/shared/fault";
+import type { Log } from "@tollbooth/shared/log";
+import { traceId } from "@tollbooth/shared/telemetry";
+
+interface Kind {
+  readonly status: number;
+  readonly title: string;
+  /** What it means and what to do. Of a 5xx it is all that a caller is told. */
+  readonly about: string;
+}
+
+// prettier-ignore
+export const PROBLEMS: Readonly<Record<FaultCode, Kind>> = {
+  malformed_json:          { status: 400, title: "The body is not JSON", about: "Send one JSON object in UTF-8." },
+  unauthenticated:         { status: 401, title: "Who asks is not known", about: "Send `Authorization: Bearer <token>` with a token that is valid now." },
+  insufficient_credits:    { status: 402, title: "There are not enough credits", about: "`required` says what was asked for, `available` what may be spent. Nothing was taken." },
+  forbidden:               { status: 403, title: "This is not yours to do", about: "Your role may not do this, or the account is another user's." },
+  not_found:               { status: 404, title: "There is no such thing", about: "The address or the thing it names does not exist." },
+  method_not_allowed:      { status: 405, title: "This address takes other methods", about: "The `Allow` header names the methods that the address takes." },
+  idempotency_conflict:    { status: 409, title: "The key was used for something else", about: "An Idempotency-Key or event_id was repeated with other content. Use a new one for a new request." },
+  idempotency_key_expired: { status: 409, title: "The answer for this key is no longer kept", about: "The request was done more than 7 days ago. It was not done again." },
+  payload_too_large:       { status: 413, title: "The body is too large", about: "A body may have 100 KB, a batch of usage events 1 MB." },
+  unsupported_media_type:  { status: 415, title: "The body is not in a format that is taken", about: "Send `Content-Type: application/json` in UTF-8." },
+  invalid_request:         { status: 422, title: "The request is not valid", about: "`errors` names each field that is wrong and says what it should be." },
+  unpriced_model:          { status: 422, title: "The model has no price", about: "State `cost` or `provider_cost`, or have an administrator set the model's price." },
+  rate_limited:            { status: 429, title: "Too many requests", about: "Wait as many seconds as `Retry-After` says." },
+  internal:                { status: 500, title: "Something went wrong on our side", about: "It has been logged under `trace_id`. A POST may be repeated with the same Idempotency-Key." },
+  unavailable:             { status: 503, title: "A part of the platform is away", about: "Nothing was done. Try again after as many seconds as `Retry-After` says." },
+  overloaded:              { status: 503, title: "The platform has too much to do", about: "Nothing was done. Try again after as many seconds as `Retry-After` says." },
+  timeout:                 { status: 504, title: "There was no answer in time", about: "Whether it was done is not known. Ask again with the same Idempotency-Key: it is done once." },
+};
+
+/** Answers a refusal. Of a 5xx nothing is told but its kind. */
+export function sendProblem(res: Response, fault: Fault, more: object = {}): void {
+  const { code } = fault;
+  const { status, title, about } = PROBLEMS[code];
+  const { facts, fix, errors, retryAfterS = 1 } = fault.more;
+  const isOurs = status >= 500;
+  if (status === 401) res.set("WWW-Authenticate", challenge(res.req));
+  if (status === 429 || status === 503 || status === 504) res.set("Retry-After", String(Math.ceil(retryAfterS)));
+  res.locals.code = code;
+  const problem = {
+    ...(!isOurs && facts),
+    type: `/problems/${code}`,
+    title,
+    status,
+    code,
+    detail: isOurs ? about : fault.message,
+    instance: res.req.path,
+    trace_id: traceId(),
+    ...(!isOurs && { fix, errors }),
+    ...more,
+  };
+  res.status(status).set("Cache-Control", "no-store").type("application/problem+json").send(JSON.stringify(problem));
+}
+
+/** The last stop of what was thrown. What is not a Fault, and what goes wrong on our side, is logged with its cause. */
+export function problemHandler(log: Log): ErrorRequestHandler {
+  return (thrown: unknown, _req, res, next) => {
+    const fault =
+      thrown instanceof URIError
+        ? new Fault("not_found", "the path is not valid percent-encoded UTF-8")
+        : Fault.from(thrown);
+    const { status } = PROBLEMS[fault.code];
+    if (status >= 500)
+      log[status === 500 ? "error" : "warn"]({ err: fault.more.cause ?? fault, code: fault.code }, fault.message);
+    if (res.headersSent) return next(thrown);
+    sendProblem(res, fault);
+  };
+}
+
+/** The page that a problem's `type` leads to. */
+export const problemPage: RequestHandler<{ code: string }> = (req, res) => {
+  const { code } = req.params;
+  if (!isCode(code)) throw new Fault("not_found", "there is no such problem");
+  const { status, title, about } = PROBLEMS[code];
+  res.type("text/plain").send(`${status} ${code}\n\n${title}.\n\n${about}\n`);
+};
+
+function isCode(text: string): text is FaultCode {
+  return Object.hasOwn(PROBLEMS, text);
+}
+
+/** RFC 6750: a request without a token is told no error code. */
+function challenge(req: Request): string {
+  const realm = 'Bearer realm="tollbooth"';
+  return req.headers.authorization === undefined ? realm : `${realm}, error="invalid_token"`;
+}

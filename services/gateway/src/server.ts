@@ -1,0 +1,68 @@
+/** The listening side: time-outs, requests that are not even HTTP, and leaving without cutting anybody off. */
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+
+/** How long a client may take for its headers, and for all of its request. */
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+/** Longer than the minute that load balancers keep a connection, so that they, not we, close it. */
+const KEEP_ALIVE_MS = 65_000;
+/** How long open requests may take to end when the process leaves. */
+const DRAIN_MS = 5_000;
+const DRAIN_POLL_MS = 20;
+
+/** Listens; answers when it does. Throws one sentence where the port cannot be had. */
+export async function listen(app: RequestListener, host: string, port: number): Promise<Server> {
+  const server = createServer(
+    { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS },
+    app,
+  );
+  server.on("clientError", refuse);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => reject(new Error(whyNot(cause, host, port), { cause })));
+    server.listen(port, host, resolve);
+  });
+  return server;
+}
+
+/** The address of a server that listens. */
+export function urlOf(server: Server): string {
+  const { address, family, port } = server.address() as AddressInfo;
+  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+}
+
+/** Takes no new request, lets those that are open end within a bound, then closes every connection. */
+export async function close(server: Server): Promise<void> {
+  // Connections kept alive by clients count as open: each is closed as soon as it has nothing to do.
+  const idle = setInterval(() => server.closeIdleConnections(), DRAIN_POLL_MS);
+  const bound = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  clearInterval(idle);
+  clearTimeout(bound);
+}
+
+function whyNot({ code, message }: NodeJS.ErrnoException, host: string, port: number): string {
+  if (code === "EADDRINUSE")
+    return `port ${port} on ${host} is taken: stop what listens there, or set GATEWAY_PORT to another`;
+  if (code === "EACCES") return `port ${port} may not be used by this user: set GATEWAY_PORT to one above 1023`;
+  if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND")
+    return `${host} is no address of this machine: set GATEWAY_HOST to one that is`;
+  return `cannot listen on ${host} port ${port}: ${message}`;
+}
+
+// prettier-ignore
+const REFUSALS: Readonly<Record<string, readonly [status: number, title: string, code: string]>> = {
+  HPE_HEADER_OVERFLOW:      [431, "Request Header Fields Too Large", "headers_too_large"],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "Request Timeout",                 "request_timeout"],
+};
+
+/** What Node cannot parse never becomes a request: it is answered here, on the bare connection. */
+function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
+  const [status, title, code] = REFUSALS[error.code ?? ""] ?? [400, "Bad Request", "malformed_request"];
+  const body = JSON.stringify({ type: "about:blank", title, status, code });
+  const head = `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`;
+  socket.end(head + body);
+}

@@ -1,0 +1,14 @@
+/** Where things are in this checkout. */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The repository's folder. This file is two folders below it, as source and as what was built of it. */
+export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+/** What `npm start` keeps: data, logs, ports and secrets. */
+export const HOME = join(ROOT, ".tollbooth");
+
+/** The program of one of our services. */
+export function serviceProgram(service: string): string {
+  return join(ROOT, "services", service, "dist/main.js");
+}

@@ -1,0 +1,53 @@
+/** What a platform's folder keeps between starts: the ports it found and the secrets it made, once. */
+import { randomBytes } from "node:crypto";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { freePort, isFree } from "@tollbooth/shared/local/ports";
+
+const Kept = z.object({
+  postgresPort: z.number(),
+  natsPort: z.number(),
+  /** Each service's password for its own database. */
+  passwords: z.object({ credits: z.string(), usage: z.string() }),
+  jwtSecret: z.string(),
+});
+
+export type Kept = z.output<typeof Kept>;
+
+/**
+ * Reads what the folder keeps, and makes what is not there yet. A kept port that somebody else took meanwhile is
+ * replaced. The file is for its owner's eyes only.
+ */
+export async function openKept(folder: string): Promise<Kept> {
+  const before = await readKept(folder);
+  const kept: Kept = {
+    postgresPort: await portOr(before?.postgresPort),
+    natsPort: await portOr(before?.natsPort),
+    passwords: before?.passwords ?? { credits: secret(), usage: secret() },
+    jwtSecret: before?.jwtSecret ?? secret(),
+  };
+  await mkdir(folder, { recursive: true });
+  const draft = `${fileOf(folder)}.draft`;
+  await writeFile(draft, `${JSON.stringify(kept, undefined, 2)}\n`, { mode: 0o600 });
+  await rename(draft, fileOf(folder));
+  return kept;
+}
+
+/** What the folder keeps; undefined where no platform ran in it yet. */
+export async function readKept(folder: string): Promise<Kept | undefined> {
+  const text = await readFile(fileOf(folder), "utf8").catch(() => undefined);
+  return text === undefined ? undefined : Kept.parse(JSON.parse(text));
+}
+
+function fileOf(folder: string): string {
+  return join(folder, "kept.json");
+}
+
+async function portOr(before: number | undefined): Promise<number> {
+  return before !== undefined && (await isFree(before)) ? before : freePort();
+}
+
+function secret(): string {
+  return randomBytes(32).toString("base64url");
+}

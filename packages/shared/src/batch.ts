@@ -40,7 +40,9 @@ export class Batcher<I, R> {
   /** Resolves with the item's result after its batch is done; throws its Fault, or `overloaded` at once. */
   submit(item: I): Promise<R> {
     if (this.#queue.length >= this.#options.queueMax) {
-      return Promise.reject(new Fault("overloaded", "too many requests are waiting; try again shortly", { retryAfterS: 1 }));
+      return Promise.reject(
+        new Fault("overloaded", "too many requests are waiting; try again shortly", { retryAfterS: 1 }),
+      );
     }
     return new Promise<R>((resolve, reject) => {
       this.#queue.push({ item, key: this.#options.keyOf(item), resolve, reject });

@@ -16,22 +16,37 @@ export type Config<S extends Settings> = { readonly [K in keyof S]: z.output<S[K
 
 /** A whole number from the environment. */
 export const WholeNumber = (min: number, max: number, preset: number) =>
-  z.string().regex(/^\d{1,9}$/, "a whole number").transform(Number).refine((n) => n >= min && n <= max, `from ${min} to ${max}`).default(preset);
+  z
+    .string()
+    .regex(/^\d{1,9}$/, "a whole number")
+    .transform(Number)
+    .refine((n) => n >= min && n <= max, `from ${min} to ${max}`)
+    .default(preset);
 
 /** The settings that every service has. */
 export const commonSettings = {
   NATS_URL: setting("address of the broker", z.string().min(1).default("nats://127.0.0.1:4222")),
-  LOG_LEVEL: setting("least level that is logged", z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info")),
-  OTEL_EXPORTER_OTLP_ENDPOINT: setting("base address of an OTLP/HTTP collector; without it no trace is exported", z.url().optional()),
+  LOG_LEVEL: setting(
+    "least level that is logged",
+    z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
+  ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: setting(
+    "base address of an OTLP/HTTP collector; without it no trace is exported",
+    z.url().optional(),
+  ),
 };
 
 /** The settings of a service's own database. */
 export function databaseSettings<N extends string>(name: N) {
   const settings = {
-    [`${name}_DATABASE_URL`]: setting("address of the service's own database", z.string().regex(/^postgres(ql)?:\/\//, "a postgres:// address")),
+    [`${name}_DATABASE_URL`]: setting(
+      "address of the service's own database",
+      z.string().regex(/^postgres(ql)?:\/\//, "a postgres:// address"),
+    ),
     [`${name}_DATABASE_POOL_MAX`]: setting("most connections held to it", WholeNumber(2, 500, 10)),
   };
-  return settings as Record<`${N}_DATABASE_URL`, Setting<z.ZodString>> & Record<`${N}_DATABASE_POOL_MAX`, Setting<ReturnType<typeof WholeNumber>>>;
+  return settings as Record<`${N}_DATABASE_URL`, Setting<z.ZodString>> &
+    Record<`${N}_DATABASE_POOL_MAX`, Setting<ReturnType<typeof WholeNumber>>>;
 }
 
 /** Parses the environment; throws one Error that names every bad variable and says what it should be. */
@@ -42,7 +57,10 @@ export function readConfig<S extends Settings>(settings: S, env: NodeJS.ProcessE
     const raw = env[name] === "" ? undefined : env[name];
     const parsed = schema.safeParse(raw);
     if (parsed.success) values[name] = parsed.data;
-    else bad.push(`  ${name} (${about}): ${raw === undefined ? "is missing" : parsed.error.issues.map((issue) => issue.message).join("; ")}`);
+    else
+      bad.push(
+        `  ${name} (${about}): ${raw === undefined ? "is missing" : parsed.error.issues.map((issue) => issue.message).join("; ")}`,
+      );
   }
   if (bad.length > 0) throw new Error(`settings are missing or wrong:\n${bad.join("\n")}`);
   return values as Config<S>;

@@ -40,7 +40,13 @@ export async function confirm(session: Session, streams: Streams, bus: Bus): Pro
   }
 }
 
-async function confirmStream(session: Session, streams: Streams, bus: Bus, stream: Stream, by: NonNullable<Stream["confirmedBy"]>): Promise<void> {
+async function confirmStream(
+  session: Session,
+  streams: Streams,
+  bus: Bus,
+  stream: Stream,
+  by: NonNullable<Stream["confirmedBy"]>,
+): Promise<void> {
   let afterId = "0";
   let view: View | undefined;
   for (let page = 0; page < PAGES_MAX; page++) {
@@ -68,7 +74,9 @@ async function look(session: Session, streams: Streams, stream: string, durable:
 const Outcomes = z.array(z.object({ event_id: z.string(), outcome: z.string() }));
 
 async function settle(session: Session, bus: Bus, outcomes: Command, sent: readonly Sent[], view: View): Promise<void> {
-  const answers = Outcomes.parse(await bus.ask(outcomes, { events: sent.map(({ user_id, event_id }) => ({ user_id, event_id })) }));
+  const answers = Outcomes.parse(
+    await bus.ask(outcomes, { events: sent.map(({ user_id, event_id }) => ({ user_id, event_id })) }),
+  );
   const known = new Set(answers.filter(({ outcome }) => outcome !== "unknown").map(({ event_id }) => event_id));
   const done = sent.filter((row) => known.has(row.event_id)).map((row) => row.id);
   const lost = sent.filter((row) => !known.has(row.event_id) && isLost(row, view)).map((row) => row.id);

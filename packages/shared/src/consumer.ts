@@ -41,10 +41,10 @@ export function consume(options: ConsumerOptions): { close: () => Promise<void> 
   let pausedUntilMs = 0;
 
   const take = (message: Delivery): void => {
-    const work = applyOne(options, message).then((applied) => {
-      if (!applied) pausedUntilMs = Date.now() + NAK_DELAY_MS;
-    });
-    const tracked = work.finally(() => inHand.delete(tracked));
+    const work = async () => {
+      if (!(await applyOne(options, message))) pausedUntilMs = Date.now() + NAK_DELAY_MS;
+    };
+    const tracked = work().finally(() => inHand.delete(tracked));
     inHand.add(tracked);
   };
 
@@ -85,15 +85,21 @@ export function consume(options: ConsumerOptions): { close: () => Promise<void> 
 /** Answers whether the message was dealt with; if not it was asked for again. Never throws. */
 async function applyOne(options: ConsumerOptions, message: Delivery): Promise<boolean> {
   const { subject, log } = options;
-  const attributes = { "messaging.system": "nats", "messaging.destination.name": message.subject, "messaging.message.id": message.headers["ce-id"] ?? "" };
+  const attributes = {
+    "messaging.system": "nats",
+    "messaging.destination.name": message.subject,
+    "messaging.message.id": message.headers["ce-id"] ?? "",
+  };
   try {
-    await inSpan(`process ${subject}`, { kind: SpanKind.CONSUMER, parent: message.trace, links: linkTo(message.trace), attributes }, () => options.apply(message)).catch(
-      async (error: unknown) => {
-        if (isTransient(error)) throw error;
-        log.error({ err: error, stream: message.stream, seq: message.seq }, "a message was buried");
-        await options.bury(message, error instanceof Error ? error.message : String(error));
-      },
-    );
+    await inSpan(
+      `process ${subject}`,
+      { kind: SpanKind.CONSUMER, parent: message.trace, links: linkTo(message.trace), attributes },
+      () => options.apply(message),
+    ).catch(async (error: unknown) => {
+      if (isTransient(error)) throw error;
+      log.error({ err: error, stream: message.stream, seq: message.seq }, "a message was buried");
+      await options.bury(message, error instanceof Error ? error.message : String(error));
+    });
     crashPoint("consumer.before-ack");
     message.ack();
     return true;

@@ -43,7 +43,9 @@ export interface Event<D extends z.ZodType = z.ZodType> {
   readonly data: D;
 }
 
-export function command<I extends z.ZodType, O extends z.ZodType>(contract: Omit<Command<I, O>, "kind">): Command<I, O> {
+export function command<I extends z.ZodType, O extends z.ZodType>(
+  contract: Omit<Command<I, O>, "kind">,
+): Command<I, O> {
   return { kind: "command", ...contract };
 }
 
@@ -70,25 +72,32 @@ export interface Ask {
 // ---- the words that many contracts share -----------------------------------------------------------------
 
 /** Ids, keys and names: 1..255 characters, none of them a control character or half a surrogate pair. */
-export const Id = z
-  .string()
-  .regex(/^[^\p{Cc}\p{Cs}]{1,255}$/u, "1 to 255 characters without control characters");
+export const Id = z.string().regex(/^[^\p{Cc}\p{Cs}]{1,255}$/u, "1 to 255 characters without control characters");
 
 /** An event's own id: any text of 1..128 characters. */
 export const EventId = z.string().regex(/^[^\p{Cc}\p{Cs}]{1,128}$/u, "1 to 128 characters without control characters");
 
 /** Free text for people. */
-export const Text = (max: number) => z.string().max(max).regex(/^[^\p{Cs}\0]*$/u, "text without U+0000");
+export const Text = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .regex(/^[^\p{Cs}\0]*$/u, "text without U+0000");
 
 const METADATA_MAX_BYTES = 4096;
 
 /** What a caller wants kept with a thing: an object of at most 4 KB. */
 export const Metadata = z
   .record(z.string(), z.json())
-  .refine((value) => Buffer.byteLength(JSON.stringify(value)) <= METADATA_MAX_BYTES, "metadata is an object of at most 4 KB");
+  .refine(
+    (value) => Buffer.byteLength(JSON.stringify(value)) <= METADATA_MAX_BYTES,
+    "metadata is an object of at most 4 KB",
+  );
 
 /** A time on the wire (RFC 3339), in memory milliseconds since 1970. */
-export const Instant = z.iso.datetime({ offset: true, error: "a time is RFC 3339, such as 2026-01-31T12:00:00Z" }).transform((text) => Date.parse(text));
+export const Instant = z.iso
+  .datetime({ offset: true, error: "a time is RFC 3339, such as 2026-01-31T12:00:00Z" })
+  .transform((text) => Date.parse(text));
 
 /** A time that we print: RFC 3339 UTC. */
 export function printInstant(ms: number): string {
@@ -98,7 +107,16 @@ export function printInstant(ms: number): string {
 /** A count that may come as a digit string, since queries have no numbers. */
 export const Count = (min: number, max: number, preset: number) =>
   z
-    .union([z.number().int(), z.string().regex(/^\d{1,9}$/).transform(Number)], { error: `a whole number from ${min} to ${max}` })
+    .union(
+      [
+        z.number().int(),
+        z
+          .string()
+          .regex(/^\d{1,9}$/)
+          .transform(Number),
+      ],
+      { error: `a whole number from ${min} to ${max}` },
+    )
     .refine((n) => n >= min && n <= max, `must be from ${min} to ${max}`)
     .default(preset);
 

@@ -55,7 +55,9 @@ const RETRYABLE = new Set(["40001", "40P01", "23505"]);
 const AWAY_CLASSES = new Set(["08", "53", "57"]);
 
 const TIMESTAMPTZ = 1184;
-pg.types.setTypeParser(TIMESTAMPTZ, (text) => (text === "infinity" ? Infinity : text === "-infinity" ? -Infinity : Date.parse(text)));
+pg.types.setTypeParser(TIMESTAMPTZ, (text) =>
+  text === "infinity" ? Infinity : text === "-infinity" ? -Infinity : Date.parse(text),
+);
 
 /** Opens a pool. Instants come back as milliseconds since 1970, numeric and bigint as text, jsonb parsed. */
 export function openDb({ url, name, poolMax, log }: DbOptions): Db {
@@ -84,11 +86,17 @@ export function openDb({ url, name, poolMax, log }: DbOptions): Db {
 
 /** Whether an error says that the database could not be reached or gave up, so that trying again later makes sense. */
 export function isTransient(error: unknown): boolean {
-  if (error instanceof Fault) return error.code === "unavailable" || error.code === "overloaded" || error.code === "timeout";
+  if (error instanceof Fault)
+    return error.code === "unavailable" || error.code === "overloaded" || error.code === "timeout";
   if (!(error instanceof Error)) return false;
   const code = "code" in error ? String(error.code) : "";
   if (RETRYABLE.has(code) || AWAY_CLASSES.has(code.slice(0, 2)) || code === "55P03") return true;
-  return /^E[A-Z]+$/.test(code) || /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/.test(error.message);
+  return (
+    /^E[A-Z]+$/.test(code) ||
+    /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/.test(
+      error.message,
+    )
+  );
 }
 
 async function openSession(client: pg.Client, onError: (error: Error) => void): Promise<Session> {
@@ -129,15 +137,15 @@ async function retrying<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-function queries(ask: (query: Sql) => Promise<pg.QueryResult>): Tx {
-  const many: Tx["many"] = async (row, query) => (await ask(query)).rows.map((raw) => row.parse(raw));
+function queries(send: (query: Sql) => Promise<pg.QueryResult>): Tx {
+  const many: Tx["many"] = async (row, query) => (await send(query)).rows.map((raw) => row.parse(raw));
   const maybe: Tx["maybe"] = async (row, query) => {
     const rows = await many(row, query);
     if (rows.length > 1) throw new Error(`expected at most one row, got ${rows.length}`);
     return rows[0];
   };
   return {
-    run: async (query) => (await ask(query)).rowCount ?? 0,
+    run: async (query) => (await send(query)).rowCount ?? 0,
     many,
     maybe,
     one: async (row, query) => {
@@ -150,8 +158,10 @@ function queries(ask: (query: Sql) => Promise<pg.QueryResult>): Tx {
 
 function ask(on: pg.Pool | pg.Client | pg.PoolClient, query: Sql): Promise<pg.QueryResult> {
   const operation = /^\s*(\w+)/.exec(query.text)?.[1] ?? "query";
-  return inSpan(`sql ${operation}`, { kind: SpanKind.CLIENT, attributes: { "db.system.name": "postgresql", "db.query.text": query.text } }, async () =>
-    on.query(query.text, [...query.values]),
+  return inSpan(
+    `sql ${operation}`,
+    { kind: SpanKind.CLIENT, attributes: { "db.system.name": "postgresql", "db.query.text": query.text } },
+    async () => on.query(query.text, [...query.values]),
   );
 }
 

@@ -36,7 +36,8 @@ export function handle<I extends z.ZodType, O extends z.ZodType>(
   return {
     contract,
     answer: async (body, ask) => {
-      if (Date.now() > ask.deadlineMs) throw new Fault("timeout", "the request came too late to be answered in time", { retryAfterS: 1 });
+      if (Date.now() > ask.deadlineMs)
+        throw new Fault("timeout", "the request came too late to be answered in time", { retryAfterS: 1 });
       admit(contract, ask.caller);
       const input = parseInput(contract.input, readJson(body));
       const result = await work(input, { ...ask, onUser: (named) => actsOn(contract, ask.caller, named) });
@@ -51,11 +52,18 @@ export function parseInput<I extends z.ZodType>(schema: I, value: unknown): z.ou
   if (parsed.success) return parsed.data;
   const errors = parsed.error.issues.slice(0, 20).map(fieldProblem);
   const first = errors[0];
-  throw new Fault("invalid_request", `the request is not valid${first === undefined ? "" : `: ${first.path || "the body"}: ${first.message}`}`, { errors });
+  throw new Fault(
+    "invalid_request",
+    `the request is not valid${first === undefined ? "" : `: ${first.path || "the body"}: ${first.message}`}`,
+    { errors },
+  );
 }
 
 function fieldProblem(issue: z.core.$ZodIssue): FieldProblem {
-  const message = issue.code === "unrecognized_keys" ? `unknown field ${issue.keys.map((key) => `"${key}"`).join(", ")}` : issue.message;
+  const message =
+    issue.code === "unrecognized_keys"
+      ? `unknown field ${issue.keys.map((key) => `"${key}"`).join(", ")}`
+      : issue.message;
   return { path: issue.path.map(String).join("."), message };
 }
 
@@ -92,7 +100,9 @@ function checkText(text: string, path: string): void {
 }
 
 function invalid(path: string, message: string): Fault {
-  return new Fault("invalid_request", `the request is not valid: ${path || "the body"} ${message}`, { errors: [{ path, message }] });
+  return new Fault("invalid_request", `the request is not valid: ${path || "the body"} ${message}`, {
+    errors: [{ path, message }],
+  });
 }
 
 /** Whether this caller may use the command at all. */

@@ -19,44 +19,109 @@ export interface Keyed {
   readonly hash: string;
 }
 
-export interface Remembered {
+/** What a key answered first. */
+interface Remembered {
   readonly hash: string;
   readonly createdAtMs: number;
   /** `ok`, or the code of the refusal. */
   readonly outcome: string;
-  /** The reply's text, or the fault's body. */
+  /** The reply's text, or the fault's body; no longer there after 7 days. */
   readonly answer: string | null;
 }
 
 const ANSWERS_KEPT_MS = 7 * 86_400_000;
 
 /** The refusals that are remembered: what a caller did wrong (422) or we could not do (5xx) may be tried again under the same key. */
-const REMEMBERED_FAULTS = new Set(["insufficient_credits"]);
+const REMEMBERED_FAULTS: ReadonlySet<string> = new Set(["insufficient_credits"]);
 
 /** sha256 over the canonical JSON (RFC 8785) of a value, hex. */
 export function contentHash(value: unknown): string {
-  return createHash("sha256").update(canonicalize(value) ?? "").digest("hex");
+  return createHash("sha256")
+    .update(canonicalize(value) ?? "")
+    .digest("hex");
 }
 
 /** The key of a request that came with one. */
 export function keyed(contract: Command, input: unknown, { caller, idempotencyKey }: Ask): Keyed | undefined {
   if (caller === undefined || idempotencyKey === undefined) return undefined;
-  return { callerId: caller.sub, key: `rest:${idempotencyKey}`, hash: contentHash({ subject: contract.subject, input }) };
+  return {
+    callerId: caller.sub,
+    key: `rest:${idempotencyKey}`,
+    hash: contentHash({ subject: contract.subject, input }),
+  };
 }
 
-/** What these keys answered before, by `callerId` and `key`. */
-export async function recall(tx: Tx, keys: readonly Keyed[]): Promise<(key: Keyed) => Remembered | undefined> {
-  if (keys.length === 0) return () => undefined;
-  const wanted = table({ callerId: "text", key: "text" }, keys.map(({ callerId, key }) => ({ callerId, key })));
-  const rows = await tx.many(
-    z.object({ user_id: z.string(), key: z.string(), request_hash: z.string(), created_at: z.number(), outcome: z.string(), answer: z.string().nullable() }),
-    sql`select user_id, key, request_hash, created_at, outcome, answer from commands join ${wanted} as k (user_id, key) using (user_id, key)`,
-  );
-  const found = new Map(rows.map((row) => [slot(row.user_id, row.key), row]));
-  return ({ callerId, key }) => {
-    const row = found.get(slot(callerId, key));
-    return row && { hash: row.request_hash, createdAtMs: row.created_at, outcome: row.outcome, answer: row.answer };
-  };
+/** The keys of one transaction's requests: what they answered before, and what they answer now. */
+export class Keys {
+  readonly #known: Map<string, Remembered>;
+  readonly #fresh: (Keyed & Remembered)[] = [];
+
+  private constructor(known: Map<string, Remembered>) {
+    this.#known = known;
+  }
+
+  /** Reads what these keys answered in earlier transactions. Call it after the locks that order the effects. */
+  static async recall(tx: Tx, uses: readonly Keyed[]): Promise<Keys> {
+    if (uses.length === 0) return new Keys(new Map());
+    const wanted = table(
+      { callerId: "text", key: "text" },
+      uses.map(({ callerId, key }) => ({ callerId, key })),
+    );
+    const rows = await tx.many(
+      z.object({
+        user_id: z.string(),
+        key: z.string(),
+        request_hash: z.string(),
+        created_at: z.number(),
+        outcome: z.string(),
+        answer: z.string().nullable(),
+      }),
+      sql`select distinct c.user_id, c.key, c.request_hash, c.created_at, c.outcome, c.answer from commands c join ${wanted} as k (user_id, key) using (user_id, key)`,
+    );
+    return new Keys(
+      new Map(
+        rows.map((row) => [
+          slot(row.user_id, row.key),
+          { hash: row.request_hash, createdAtMs: row.created_at, outcome: row.outcome, answer: row.answer },
+        ]),
+      ),
+    );
+  }
+
+  /** The first outcome under this key, in an earlier transaction or in this one; where there is none, what `apply` does now. */
+  once(use: Keyed | undefined, nowMs: number, apply: () => Reply | Fault): Reply | Fault {
+    if (use === undefined) return apply();
+    const at = slot(use.callerId, use.key);
+    const known = this.#known.get(at);
+    if (known !== undefined) return replay(known, use.hash, nowMs);
+    const outcome = apply();
+    if (outcome instanceof Fault && !REMEMBERED_FAULTS.has(outcome.code)) return outcome;
+    const fresh = {
+      ...use,
+      createdAtMs: nowMs,
+      outcome: outcome instanceof Fault ? outcome.code : "ok",
+      answer: outcome instanceof Fault ? JSON.stringify(outcome.body()) : outcome.json,
+    };
+    this.#known.set(at, fresh);
+    this.#fresh.push(fresh);
+    return outcome;
+  }
+
+  /** Writes what was answered now. A key that another transaction wrote meanwhile runs this one again, and then it is known. */
+  async remember(tx: Tx): Promise<void> {
+    if (this.#fresh.length === 0) return;
+    const columns = { user_id: "text", key: "text", request_hash: "text", outcome: "text", answer: "text" };
+    const rows = this.#fresh.map(({ callerId, key, hash, outcome, answer }) => ({
+      user_id: callerId,
+      key,
+      request_hash: hash,
+      outcome,
+      answer,
+    }));
+    await tx.run(
+      sql`insert into commands (user_id, key, request_hash, outcome, answer) select * from ${table(columns, rows)}`,
+    );
+  }
 }
 
 /** One text for both; the NUL that separates them can be in neither. */
@@ -64,45 +129,31 @@ function slot(callerId: string, key: string): string {
   return `${callerId}\0${key}`;
 }
 
-/** The first answer again: a Reply, or the Fault it was. Other content under the key, or an answer too old, is a Fault too. */
-export function replay(remembered: Remembered, { hash }: Keyed, nowMs: number): Reply | Fault {
-  if (remembered.hash !== hash) {
-    return new Fault("idempotency_conflict", "this Idempotency-Key was used for another request", { fix: "use a new key for a new request" });
+/** The first answer again. Other content under the key, or an answer that is no longer kept, is a refusal. */
+function replay(known: Remembered, hash: string, nowMs: number): Reply | Fault {
+  if (known.hash !== hash) {
+    return new Fault("idempotency_conflict", "this Idempotency-Key was used for another request", {
+      fix: "use a new key for a new request",
+    });
   }
-  if (remembered.answer === null || nowMs - remembered.createdAtMs > ANSWERS_KEPT_MS) {
-    return new Fault("idempotency_key_expired", "this Idempotency-Key was used more than 7 days ago: it took effect then, and its answer is no longer kept");
+  if (known.answer === null || nowMs - known.createdAtMs > ANSWERS_KEPT_MS) {
+    return new Fault(
+      "idempotency_key_expired",
+      "this Idempotency-Key was used more than 7 days ago: it took effect then, and its answer is no longer kept",
+    );
   }
-  if (remembered.outcome !== "ok") return Fault.fromBody(JSON.parse(remembered.answer) as FaultBody);
-  return new Reply(remembered.answer, { replayed: true });
-}
-
-/** Whether an outcome is remembered under its key. */
-export function isMemorable(outcome: Reply | Fault): boolean {
-  return !(outcome instanceof Fault) || REMEMBERED_FAULTS.has(outcome.code);
-}
-
-/** Writes outcomes under their keys. A key that another transaction wrote meanwhile runs this one again. */
-export async function remember(tx: Tx, outcomes: readonly { keyed: Keyed; outcome: Reply | Fault }[]): Promise<void> {
-  const rows = outcomes
-    .filter(({ outcome }) => isMemorable(outcome))
-    .map(({ keyed: { callerId, key, hash }, outcome }) => ({
-      user_id: callerId,
-      key,
-      request_hash: hash,
-      outcome: outcome instanceof Fault ? outcome.code : "ok",
-      answer: outcome instanceof Fault ? JSON.stringify(outcome.body()) : outcome.json,
-    }));
-  if (rows.length === 0) return;
-  const columns = { user_id: "text", key: "text", request_hash: "text", outcome: "text", answer: "text" };
-  await tx.run(sql`insert into commands (user_id, key, request_hash, outcome, answer) select * from ${table(columns, rows)}`);
+  if (known.outcome !== "ok") return Fault.fromBody(JSON.parse(known.answer) as FaultBody);
+  return new Reply(known.answer, { replayed: true });
 }
 
 /** Forgets answers after 7 days and keys after 100, a bounded number at a time; answers how many rows were touched. */
-export async function forget(tx: Tx): Promise<number> {
+export async function forgetAnswers(tx: Tx): Promise<number> {
   const emptied = await tx.run(
     sql`update commands set answer = null where ctid = any(array(
           select ctid from commands where created_at < now() - interval '7 days' and answer is not null limit 5000))`,
   );
-  const dropped = await tx.run(sql`delete from commands where ctid = any(array(select ctid from commands where created_at < now() - interval '100 days' limit 5000))`);
+  const dropped = await tx.run(
+    sql`delete from commands where ctid = any(array(select ctid from commands where created_at < now() - interval '100 days' limit 5000))`,
+  );
   return emptied + dropped;
 }

@@ -9,7 +9,7 @@ const SECRET_TEXT = /sk-[A-Za-z0-9_-]{8,}|[Bb]earer\s+[A-Za-z0-9._~+/-]+=*|(?<=:
 
 /** Removes keys, bearer tokens and passwords of URLs from a text. */
 export function scrub(text: string): string {
-  return text.replace(SECRET_TEXT, "[redacted]");
+  return text.replaceAll(SECRET_TEXT, "[redacted]");
 }
 
 /** The logger of a service: one JSON line per event on stdout. */

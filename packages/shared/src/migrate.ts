@@ -17,10 +17,15 @@ export async function migrate(db: Db, folder: string): Promise<void> {
   const texts = await Promise.all(files.map((name) => readFile(path.join(folder, name), "utf8")));
   await db.tx(async (tx) => {
     await tx.run(sql`select pg_advisory_xact_lock(${LOCK})`);
-    await tx.run(sql`create table if not exists migrations (name text primary key, applied_at timestamptz not null default now())`);
-    const applied = new Set((await tx.many(z.object({ name: z.string() }), sql`select name from migrations`)).map((row) => row.name));
+    await tx.run(
+      sql`create table if not exists migrations (name text primary key, applied_at timestamptz not null default now())`,
+    );
+    const applied = new Set(
+      (await tx.many(z.object({ name: z.string() }), sql`select name from migrations`)).map((row) => row.name),
+    );
     const unknown = [...applied].filter((name) => !files.includes(name));
-    if (unknown.length > 0) throw new Error(`this code is older than its database: it does not know ${unknown.join(", ")}`);
+    if (unknown.length > 0)
+      throw new Error(`this code is older than its database: it does not know ${unknown.join(", ")}`);
     for (const [i, name] of files.entries()) {
       if (applied.has(name)) continue;
       await tx.run({ text: texts[i] as string, values: [] });

@@ -56,7 +56,10 @@ export const MoneyText = z
 /** A price per unit: never negative (a price of -1 has minted credits elsewhere), up to 24 places. */
 export const PriceText = z
   .string()
-  .regex(/^\d{1,14}(\.\d{1,24})?$/, "a price is a decimal string of at most 14 digits before the point and 24 after it, not negative")
+  .regex(
+    /^\d{1,14}(\.\d{1,24})?$/,
+    "a price is a decimal string of at most 14 digits before the point and 24 after it, not negative",
+  )
   .transform((text) => decimal(text));
 
 const AMOUNT_HELP =

@@ -27,9 +27,12 @@ export async function enqueue<D extends z.ZodType>(tx: Tx, event: Event<D>, fact
       "content-type": "application/json",
       ...(trace ?? traceHeaders()),
     });
-    if (Buffer.byteLength(payload) + Buffer.byteLength(headers) > MESSAGE_MAX_BYTES - 1024) throw new Error(`a fact for ${event.subject} is too large to be sent`);
+    if (Buffer.byteLength(payload) + Buffer.byteLength(headers) > MESSAGE_MAX_BYTES - 1024)
+      throw new Error(`a fact for ${event.subject} is too large to be sent`);
     return { event_id: id, subject: event.subject, headers, payload };
   });
   const columns = { event_id: "uuid", subject: "text", headers: "jsonb", payload: "jsonb" };
-  await tx.run(sql`insert into outbox (event_id, subject, headers, payload) select * from ${table(columns, rows)} on conflict (event_id) do nothing`);
+  await tx.run(
+    sql`insert into outbox (event_id, subject, headers, payload) select * from ${table(columns, rows)} on conflict (event_id) do nothing`,
+  );
 }

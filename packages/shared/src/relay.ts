@@ -16,16 +16,26 @@ const BATCH_MAX = 500;
 export class Lease {
   readonly #db: Db;
   #session: Session | undefined;
+  #asking: Promise<Session | undefined> | undefined;
 
   constructor(db: Db) {
     this.#db = db;
   }
 
   /** The connection that holds the lock, or undefined where another process has it. */
-  async hold(): Promise<Session | undefined> {
+  hold(): Promise<Session | undefined> {
+    // The relay and the confirmer may ask at once, and must not compete with each other for the lock.
+    this.#asking ??= this.#take().finally(() => (this.#asking = undefined));
+    return this.#asking;
+  }
+
+  async #take(): Promise<Session | undefined> {
     if (this.#session !== undefined && !this.#session.lost()) return this.#session;
     const session = await this.#db.session();
-    const { got } = await session.one(z.object({ got: z.boolean() }), sql`select pg_try_advisory_lock(${RELAY_LOCK}) as got`);
+    const { got } = await session.one(
+      z.object({ got: z.boolean() }),
+      sql`select pg_try_advisory_lock(${RELAY_LOCK}) as got`,
+    );
     if (got) return (this.#session = session);
     await session.close();
     return undefined;
@@ -71,20 +81,31 @@ export async function relayDue(session: Session, streams: Streams): Promise<void
 /** Read before publishing: a stream that is replaced meanwhile shows as another epoch, and what it got is sent again. */
 async function epochsOf(due: readonly Due[], streams: Streams): Promise<Map<string, string | undefined>> {
   const names = new Set(due.map((row) => streamOf(row.subject).name));
-  return new Map(await Promise.all([...names].map(async (name) => [name, (await streams.state(name))?.created] as const)));
+  return new Map(
+    await Promise.all([...names].map(async (name) => [name, (await streams.state(name))?.created] as const)),
+  );
 }
 
 function publish(row: Due, streams: Streams): Promise<Published> {
   const stream = streamOf(row.subject).name;
   // Sent again after a loss it is a new message to the broker; sent again after a time-out it may be the same one.
   const messageId = row.attempts === 0 ? row.event_id : `${row.event_id}:r${row.attempts}`;
-  const attributes = { "messaging.system": "nats", "messaging.destination.name": row.subject, "messaging.message.id": row.event_id };
+  const attributes = {
+    "messaging.system": "nats",
+    "messaging.destination.name": row.subject,
+    "messaging.message.id": row.event_id,
+  };
   return inSpan(`publish ${row.subject}`, { kind: SpanKind.PRODUCER, parent: row.headers, attributes }, () =>
     streams.publish(stream, row.subject, messageId, { ...row.headers, ...traceHeaders() }, row.payload),
   );
 }
 
-async function record(session: Session, due: readonly Due[], results: readonly PromiseSettledResult<Published>[], epochs: ReadonlyMap<string, string | undefined>): Promise<void> {
+async function record(
+  session: Session,
+  due: readonly Due[],
+  results: readonly PromiseSettledResult<Published>[],
+  epochs: ReadonlyMap<string, string | undefined>,
+): Promise<void> {
   const published: { id: string; seq: number; epoch: string | undefined }[] = [];
   const notices: string[] = [];
   const refused: { id: string; error: string }[] = [];
@@ -105,7 +126,9 @@ async function record(session: Session, due: readonly Due[], results: readonly P
   }
   if (refused.length > 0) {
     const rows = table({ id: "bigint", error: "text" }, refused);
-    await session.run(sql`update outbox set next_at = now() + interval '1 second', last_error = r.error from ${rows} as r (id, error) where outbox.id = r.id`);
+    await session.run(
+      sql`update outbox set next_at = now() + interval '1 second', last_error = r.error from ${rows} as r (id, error) where outbox.id = r.id`,
+    );
     throw new Error(`the broker refused ${refused.length} of ${due.length} events: ${refused[0]?.error}`);
   }
 }

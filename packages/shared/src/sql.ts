@@ -52,9 +52,15 @@ export function sql(strings: TemplateStringsArray, ...holes: readonly unknown[])
  * Rows as a table expression: `unnest($1::text[], ...)`, one parameter a column whatever the number of rows.
  * `columns` maps each column to its Postgres type; a row's values are matched by name.
  */
-export function table<C extends string>(columns: Readonly<Record<C, string>>, rows: readonly Readonly<Record<C, unknown>>[]): Sql {
+export function table<C extends string>(
+  columns: Readonly<Record<C, string>>,
+  rows: readonly Readonly<Record<C, unknown>>[],
+): Sql {
   const names = Object.keys(columns) as C[];
   const casts = names.map((name) => `::${columns[name]}[]`);
   const strings = ["unnest(", ...casts.map((cast, i) => `${cast}${i === casts.length - 1 ? ")" : ", "}`)];
-  return new Fragment(strings, names.map((name) => rows.map((row) => row[name])));
+  return new Fragment(
+    strings,
+    names.map((name) => rows.map((row) => row[name])),
+  );
 }

@@ -1,10 +1,18 @@
 /** The broker's streams as data, and the few JetStream words that the relay, the confirmer and the consumers need. */
 import {
-  AckPolicy, DiscardPolicy, headers as natsHeaders, NatsError, nanos, RetentionPolicy, StorageType,
-  type Consumer, type JsMsg, type StreamConfig,
+  AckPolicy,
+  DiscardPolicy,
+  headers as natsHeaders,
+  NatsError,
+  nanos,
+  RetentionPolicy,
+  StorageType,
+  type Consumer,
+  type JsMsg,
+  type StreamConfig,
 } from "nats";
 import type { Bus } from "./bus.ts";
-import { traceOf } from "./bus.ts";
+import { traceOf } from "./wire.ts";
 import type { Command } from "./contract.ts";
 import { creditsEventOutcomes, creditsGranted, creditsLow, creditsOverdrawn } from "./contracts/credits.ts";
 import { usageTracked } from "./contracts/usage.ts";
@@ -23,7 +31,11 @@ export interface Stream {
 /** Never a wildcard over a service's own words: a stream over `usage.>` would answer requests with its own ack. */
 export const streams = {
   usageReports: { name: "USAGE_REPORTS", subjects: ["usage.report.*"] },
-  usage: { name: "USAGE", subjects: [usageTracked.subject], confirmedBy: { durable: "credits", outcomes: creditsEventOutcomes } },
+  usage: {
+    name: "USAGE",
+    subjects: [usageTracked.subject],
+    confirmedBy: { durable: "credits", outcomes: creditsEventOutcomes },
+  },
   credits: { name: "CREDITS", subjects: [creditsGranted.subject, creditsOverdrawn.subject, creditsLow.subject] },
 } satisfies Record<string, Stream>;
 
@@ -98,7 +110,13 @@ export class Streams {
   }
 
   /** Publishes; resolves when the stream has stored it. A repeat of `id` within two minutes is stored once. */
-  async publish(stream: string, subject: string, id: string, headers: Readonly<Record<string, string>>, body: string): Promise<Published> {
+  async publish(
+    stream: string,
+    subject: string,
+    id: string,
+    headers: Readonly<Record<string, string>>,
+    body: string,
+  ): Promise<Published> {
     const messageHeaders = natsHeaders();
     for (const [name, value] of Object.entries(headers)) messageHeaders.set(name, value);
     const options = { msgID: id, timeout: PUBLISH_TIMEOUT_MS, headers: messageHeaders, expect: { streamName: stream } };

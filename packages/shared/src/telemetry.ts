@@ -3,7 +3,18 @@
  * reader can then see them. The SDK is built here and nowhere else; without a collector's address nothing is exported,
  * but every log line still carries its trace id.
  */
-import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, type Attributes, type Context, type Link, type Span } from "@opentelemetry/api";
+import {
+  context,
+  propagation,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  type Attributes,
+  type Context,
+  type Link,
+  type Span,
+} from "@opentelemetry/api";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import { BatchSpanProcessor, NodeTracerProvider } from "@opentelemetry/sdk-trace-node";
 import { resourceFromAttributes } from "@opentelemetry/resources";
@@ -16,8 +27,17 @@ export type TraceHeaders = Record<string, string>;
 /** Registers the tracer of this process. Answers what to call at the end: it flushes, within the exporter's time-out. */
 export function startTelemetry(service: string, endpoint: string | undefined): () => Promise<void> {
   const exporters =
-    endpoint === undefined ? [] : [new BatchSpanProcessor(new OTLPTraceExporter({ url: `${endpoint.replace(/\/$/, "")}/v1/traces`, timeoutMillis: 3000 }))];
-  const provider = new NodeTracerProvider({ resource: resourceFromAttributes({ "service.name": `tollbooth-${service}` }), spanProcessors: exporters });
+    endpoint === undefined
+      ? []
+      : [
+          new BatchSpanProcessor(
+            new OTLPTraceExporter({ url: `${endpoint.replace(/\/$/, "")}/v1/traces`, timeoutMillis: 3000 }),
+          ),
+        ];
+  const provider = new NodeTracerProvider({
+    resource: resourceFromAttributes({ "service.name": `tollbooth-${service}` }),
+    spanProcessors: exporters,
+  });
   provider.register();
   return () => provider.shutdown();
 }

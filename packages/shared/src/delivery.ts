@@ -1,0 +1,66 @@
+/** Everything that makes a service's facts leave and its keys be forgotten in time: started once by its main.ts. */
+import type { Bus } from "./bus.ts";
+import { confirm } from "./confirmer.ts";
+import type { Db } from "./db.ts";
+import { forgetAnswers } from "./idempotency.ts";
+import { forgetEvents } from "./inbox.ts";
+import type { Log } from "./log.ts";
+import { Loop } from "./loop.ts";
+import { Lease, relayDue } from "./relay.ts";
+import type { Shutdown } from "./shutdown.ts";
+import type { Stream, Streams } from "./streams.ts";
+
+export interface DeliveryOptions {
+  readonly db: Db;
+  readonly bus: Bus;
+  readonly streams: Streams;
+  /** The streams that this service owns: it makes them, and makes them again when a broker lost them. */
+  readonly own: readonly Stream[];
+  readonly log: Log;
+  readonly shutdown: Shutdown;
+}
+
+const RELAY_POLL_MS = 250;
+const CONFIRM_EVERY_MS = 300;
+const ENSURE_EVERY_MS = 5_000;
+const FORGET_EVERY_MS = 3_600_000;
+const STALL_MS = 60_000;
+
+/** Starts relay, confirmer and housekeeping. `wake` tells the relay that something was just committed. */
+export async function startDelivery({
+  db,
+  bus,
+  streams,
+  own,
+  log,
+  shutdown,
+}: DeliveryOptions): Promise<{ wake: () => void }> {
+  const lease = shutdown.add("relay lease", new Lease(db), (it) => it.close());
+  const common = { log, stallMs: STALL_MS, onStall: (name: string) => shutdown.fail(`${name} has stalled`, undefined) };
+  const loop = (name: string, pauseMs: number, round: () => Promise<void>) =>
+    shutdown.add(name, new Loop({ ...common, name, pauseMs, round }), (it) => it.close());
+
+  const ensureAll = async () => {
+    for (const stream of own) await streams.ensure(stream);
+  };
+  await ensureAll();
+  const ensuring = loop("ensure streams", ENSURE_EVERY_MS, ensureAll);
+  const relay = loop("relay", RELAY_POLL_MS, async () => {
+    const session = await lease.hold();
+    if (session === undefined) return;
+    await relayDue(session, streams).catch((error: unknown) => {
+      ensuring.wake();
+      throw error;
+    });
+  });
+  loop("confirmer", CONFIRM_EVERY_MS, async () => {
+    const session = await lease.hold();
+    if (session !== undefined) await confirm(session, streams, bus);
+  });
+  loop("forget", FORGET_EVERY_MS, async () => {
+    // A bounded number at a time, until a round finds nothing.
+    while ((await forgetAnswers(db)) + (await forgetEvents(db)) > 0);
+  });
+  bus.onReconnect(() => ensuring.wake());
+  return { wake: () => relay.wake() };
+}

@@ -1,0 +1,83 @@
+/** The answering side: requests come in on the contracts' subjects, are put through their endpoints, and are answered. */
+import { headers as natsHeaders, type NatsConnection, type ServiceMsg } from "nats";
+import { Fault } from "./fault.ts";
+import type { Endpoint, Reply } from "./handler.ts";
+import type { Log } from "./log.ts";
+import { inSpan, SpanKind } from "./telemetry.ts";
+import { decodeAsk, HEADER, traceOf } from "./wire.ts";
+
+/** Requests in hand at once; one more is refused. */
+const IN_HAND_MAX = 5_000;
+
+/** The code of every refusal in the services API; what was refused and why is in the body. */
+const REFUSED = 1;
+
+/** Serves the endpoints, sharing the work with other processes of the service. Answers what stops it: no new requests, then those in hand are answered. */
+export async function serve(
+  connection: NatsConnection,
+  service: string,
+  endpoints: readonly Endpoint[],
+  log: Log,
+): Promise<() => Promise<void>> {
+  const micro = await connection.services.add({ name: service, version: "0.1.0", queue: service });
+  const inHand = new Set<Promise<void>>();
+  for (const endpoint of endpoints) {
+    const { subject } = endpoint.contract;
+    micro.addEndpoint(subject.replaceAll(".", "-"), {
+      subject,
+      handler: (error, message) => {
+        if (error) return log.error({ err: error, subject }, "subscription failed");
+        if (inHand.size >= IN_HAND_MAX)
+          return refuse(
+            message,
+            new Fault("overloaded", "too many requests are in hand; try again shortly", { retryAfterS: 1 }),
+          );
+        const answered = answer(endpoint, message, log)
+          .catch((failed: unknown) => log.error({ err: failed, subject }, "could not answer"))
+          .finally(() => inHand.delete(answered));
+        inHand.add(answered);
+      },
+    });
+  }
+  return async () => {
+    await micro.stop();
+    await Promise.all(inHand);
+  };
+}
+
+async function answer(endpoint: Endpoint, message: ServiceMsg, log: Log): Promise<void> {
+  const { subject } = endpoint.contract;
+  const attributes = { "messaging.system": "nats", "messaging.destination.name": subject };
+  const span = { kind: SpanKind.SERVER, parent: traceOf(message.headers), attributes };
+  try {
+    respond(message, await inSpan(`answer ${subject}`, span, () => logged(endpoint, message, log)));
+  } catch (thrown) {
+    refuse(message, Fault.from(thrown));
+  }
+}
+
+async function logged(endpoint: Endpoint, message: ServiceMsg, log: Log): Promise<Reply> {
+  try {
+    return await endpoint.answer(message.data, decodeAsk(message.headers));
+  } catch (thrown) {
+    const fault = Fault.from(thrown);
+    const facts = {
+      subject: endpoint.contract.subject,
+      code: fault.code,
+      request_id: message.headers?.get(HEADER.request),
+    };
+    log[fault.code === "internal" ? "error" : "debug"]({ ...facts, err: fault.more.cause ?? fault }, "refused");
+    throw fault;
+  }
+}
+
+function respond(message: ServiceMsg, reply: Reply): void {
+  const headers = natsHeaders();
+  if (reply.replayed) headers.set(HEADER.replayed, "true");
+  if (reply.next !== undefined) headers.set(HEADER.next, reply.next);
+  message.respond(reply.json, { headers });
+}
+
+function refuse(message: ServiceMsg, fault: Fault): void {
+  message.respondError(REFUSED, fault.code, Buffer.from(JSON.stringify(fault.body())));
+}

@@ -1,0 +1,49 @@
+/** The credits service: builds everything once, wires it, and closes it in reverse. */
+import { fileURLToPath } from "node:url";
+import { openBus } from "@tollbooth/shared/bus";
+import { readConfig } from "@tollbooth/shared/config";
+import { consume } from "@tollbooth/shared/consumer";
+import { usageTracked } from "@tollbooth/shared/contracts/usage";
+import { openDb } from "@tollbooth/shared/db";
+import { startDelivery } from "@tollbooth/shared/delivery";
+import { openLog } from "@tollbooth/shared/log";
+import { migrate } from "@tollbooth/shared/migrate";
+import { Shutdown } from "@tollbooth/shared/shutdown";
+import { Streams, streams as allStreams } from "@tollbooth/shared/streams";
+import { startTelemetry } from "@tollbooth/shared/telemetry";
+import { applyCharge, buryCharge } from "./charges.ts";
+import { settings } from "./config.ts";
+import { endpoints } from "./handlers.ts";
+import { openPoster } from "./posting.ts";
+
+const SERVICE = "credits";
+const config = readConfig(settings, process.env);
+const log = openLog(SERVICE, config.LOG_LEVEL);
+const shutdown = new Shutdown(log);
+shutdown.add("telemetry", startTelemetry(SERVICE, config.OTEL_EXPORTER_OTLP_ENDPOINT), (flush) => flush());
+
+const db = shutdown.add(
+  "database",
+  openDb({ url: config.CREDITS_DATABASE_URL, name: SERVICE, poolMax: config.CREDITS_DATABASE_POOL_MAX, log }),
+  (it) => it.close(),
+);
+await migrate(db, fileURLToPath(new URL("../migrations", import.meta.url)));
+const bus = shutdown.add("bus", await openBus({ url: config.NATS_URL, name: SERVICE, log }), (it) => it.close());
+const streams = new Streams(bus);
+
+const { wake } = await startDelivery({ db, bus, streams, own: [allStreams.credits], log, shutdown });
+const poster = openPoster(db, wake);
+const charges = consume({
+  bus,
+  streams,
+  stream: allStreams.usage,
+  subject: usageTracked.subject,
+  durable: SERVICE,
+  apply: (message) => applyCharge(poster, message),
+  bury: (message, reason) => buryCharge(db, message, reason),
+  log,
+  onStall: (name) => shutdown.fail(`${name} has stalled`, undefined),
+});
+shutdown.add("charges", charges, (it) => it.close());
+await bus.serve(SERVICE, endpoints(db, poster));
+log.info("ready");

@@ -1,0 +1,139 @@
+/**
+ * The posting routine: the only way into the books. A REST call, a request over NATS and an event from JetStream all come
+ * through here, many at a time, one transaction a batch.
+ */
+import { v7 as uuidv7 } from "uuid";
+import { Batcher } from "@tollbooth/shared/batch";
+import { printInstant } from "@tollbooth/shared/contract";
+import { creditsGranted, creditsLow, creditsOverdrawn } from "@tollbooth/shared/contracts/credits";
+import { crashPoint } from "@tollbooth/shared/crash";
+import { isTransient, type Db, type Tx } from "@tollbooth/shared/db";
+import type { Fault } from "@tollbooth/shared/fault";
+import { Reply } from "@tollbooth/shared/handler";
+import { Keys, type Keyed } from "@tollbooth/shared/idempotency";
+import { Inbox } from "@tollbooth/shared/inbox";
+import { print } from "@tollbooth/shared/money";
+import { enqueue, type Fact } from "@tollbooth/shared/outbox";
+import { traceHeaders, type TraceHeaders } from "@tollbooth/shared/telemetry";
+import { factsOf, tellBalance } from "./balance.ts";
+import { available, balance, type Account, type Line } from "./account.ts";
+import type { Command } from "./command.ts";
+import { decide, type Notice } from "./ledger.ts";
+import { appendLines, lockAccounts, saveAccounts, saveLots } from "./store.ts";
+
+/** The consumer under whose name events are written into the inbox. */
+export const CONSUMER = "credits";
+
+/** A command to be posted, with what makes it happen once: a caller's key, or the id of the event that brought it. */
+export interface Post {
+  readonly userId: string;
+  readonly command: Command;
+  readonly keyed?: Keyed | undefined;
+  readonly eventId?: string | undefined;
+  readonly trace: TraceHeaders;
+}
+
+export type Poster = Batcher<Post, Reply>;
+
+const BATCH_MAX = 500;
+const LANES = 2;
+const QUEUE_MAX = 10_000;
+
+export function openPoster(db: Db, onCommit: () => void): Poster {
+  return new Batcher<Post, Reply>({
+    run: async (posts) => {
+      const outcomes = await db.tx((tx) => post(tx, posts));
+      crashPoint("posting.after-commit");
+      onCommit();
+      return outcomes;
+    },
+    keyOf: ({ userId }) => userId,
+    isTransient,
+    batchMax: BATCH_MAX,
+    lanes: LANES,
+    queueMax: QUEUE_MAX,
+  });
+}
+
+/** Posts one command; answers the balance after it. Throws the refusal. */
+export function submit(poster: Poster, item: Omit<Post, "trace">): Promise<Reply> {
+  return poster.submit({ ...item, trace: traceHeaders() });
+}
+
+/** What a batch does to the books while it is folded. */
+interface Fold {
+  readonly nowMs: number;
+  readonly accounts: Map<string, Account>;
+  readonly lines: { id: string; userId: string; line: Line }[];
+  readonly told: { post: Post; account: Account; notice: Notice }[];
+}
+
+/** Posts a batch in the caller's transaction: one outcome per command, in order, each as if it had come alone. */
+export async function post(tx: Tx, posts: readonly Post[]): Promise<(Reply | Fault)[]> {
+  const { accounts, nowMs } = await lockAccounts(
+    tx,
+    posts.map(({ userId }) => userId),
+  );
+  const before = [...accounts.values()];
+  const keys = await Keys.recall(
+    tx,
+    posts.flatMap(({ keyed }) => keyed ?? []),
+  );
+  const inbox = await Inbox.read(
+    tx,
+    CONSUMER,
+    posts.flatMap(({ userId, eventId }) => (eventId === undefined ? [] : { userId, eventId })),
+  );
+
+  const fold: Fold = { nowMs, accounts, lines: [], told: [] };
+  const outcomes = posts.map((item) => {
+    if (item.eventId !== undefined && !inbox.take({ userId: item.userId, eventId: item.eventId }, "applied"))
+      return APPLIED_BEFORE;
+    return keys.once(item.keyed, nowMs, () => apply(fold, item));
+  });
+
+  const changes = before.map((account) => ({ before: account, after: accounts.get(account.userId) as Account }));
+  await saveAccounts(tx, changes);
+  await saveLots(tx, changes);
+  await appendLines(tx, fold.lines);
+  await keys.remember(tx);
+  await inbox.write(tx);
+  await tell(tx, fold);
+  crashPoint("posting.before-commit");
+  return outcomes;
+}
+
+/** An event has no answer but that it is done. */
+const APPLIED_BEFORE = new Reply("null", { replayed: true });
+
+function apply(fold: Fold, item: Post): Reply | Fault {
+  const account = fold.accounts.get(item.userId) as Account;
+  // Never before the account's last line: clocks of replicas and databases differ, and a journal's times do not run backwards.
+  const decision = decide(account, item.command, Math.max(fold.nowMs, account.updatedAt));
+  fold.accounts.set(item.userId, decision.account);
+  for (const line of decision.lines) fold.lines.push({ id: uuidv7(), userId: item.userId, line });
+  for (const notice of decision.notices) fold.told.push({ post: item, account: decision.account, notice });
+  return decision.refusal ?? new Reply(JSON.stringify(tellBalance(factsOf(decision.account))));
+}
+
+const EVENT_OF = { granted: creditsGranted, overdrawn: creditsOverdrawn, low: creditsLow };
+
+async function tell(tx: Tx, { told, nowMs }: Fold): Promise<void> {
+  for (const kind of ["granted", "overdrawn", "low"] as const) {
+    const facts = told
+      .filter(({ notice }) => notice.kind === kind)
+      .map(({ post: { trace }, account, notice }): Fact<(typeof EVENT_OF)[typeof kind]["data"]> => {
+        const id = uuidv7();
+        const data = {
+          id,
+          user_id: account.userId,
+          amount: print(notice.amount),
+          balance: print(balance(account)),
+          available: print(available(account)),
+          at: printInstant(nowMs),
+        };
+        return { id, trace, data };
+      });
+    await enqueue(tx, EVENT_OF[kind], facts);
+  }
+}

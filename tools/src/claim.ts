@@ -13,12 +13,22 @@ const MARK = "node";
 export async function claim(folder: string): Promise<() => Promise<void>> {
   await mkdir(folder, { recursive: true });
   const file = claimFile(folder);
-  const holder = await claimant(folder);
-  if (holder !== undefined) throw new Error(`Tollbooth already runs in ${folder} (pid ${holder}): npm run stop ends it.`);
-  await rm(file, { force: true });
-  // Of two that come here at once only one can make the file.
-  await writeFile(file, `${process.pid}\n`, { flag: "wx" });
+  if (!(await takes(file))) {
+    const holder = await claimant(folder);
+    if (holder === undefined) await rm(file, { force: true });
+    if (holder !== undefined || !(await takes(file))) {
+      throw new Error(`Tollbooth already runs in ${folder} (pid ${holder ?? "unknown"}): npm run stop ends it.`);
+    }
+  }
   return () => rm(file, { force: true });
+}
+
+/** Of two that come at once only one can make the file. */
+async function takes(file: string): Promise<boolean> {
+  return writeFile(file, `${process.pid}\n`, { flag: "wx" }).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** The process that has claimed a folder and still runs; undefined where there is none. */

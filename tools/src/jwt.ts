@@ -8,8 +8,8 @@ export interface Signing {
   readonly audience: string;
 }
 
-export const DEFAULT_ISSUER = "tollbooth";
-export const DEFAULT_AUDIENCE = "tollbooth";
+/** The issuer and the audience that our services take where nothing else is set. */
+const DEFAULT = "tollbooth";
 
 /** A token (JWT, HS256) of a user with these roles, which expires after `ttlS` seconds. */
 export async function signToken(signing: Signing, sub: string, roles: readonly Role[], ttlS: number): Promise<string> {
@@ -22,4 +22,11 @@ export async function signToken(signing: Signing, sub: string, roles: readonly R
     .setIssuedAt(nowS)
     .setExpirationTime(nowS + ttlS)
     .sign(new TextEncoder().encode(signing.secret));
+}
+
+/** What tokens are signed with under these settings; undefined where an identity provider signs them. */
+export function signingOf(env: NodeJS.ProcessEnv): Signing | undefined {
+  const secret = env.AUTH_JWT_SECRET;
+  if (secret === undefined || secret === "") return undefined;
+  return { secret, issuer: env.AUTH_ISSUER ?? DEFAULT, audience: env.AUTH_AUDIENCE ?? DEFAULT };
 }

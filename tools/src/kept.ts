@@ -5,6 +5,9 @@ import { join } from "node:path";
 import { z } from "zod";
 import { freePort, isFree } from "@tollbooth/shared/local/ports";
 
+/** Secrets that begin so are refused by a gateway in production. */
+const DEVELOPMENT = "dev-";
+
 const Kept = z.object({
   postgresPort: z.number(),
   natsPort: z.number(),
@@ -25,7 +28,7 @@ export async function openKept(folder: string): Promise<Kept> {
     postgresPort: await portOr(before?.postgresPort),
     natsPort: await portOr(before?.natsPort),
     passwords: before?.passwords ?? { credits: secret(), usage: secret() },
-    jwtSecret: before?.jwtSecret ?? secret(),
+    jwtSecret: before?.jwtSecret ?? `${DEVELOPMENT}${secret()}`,
   };
   await mkdir(folder, { recursive: true });
   const draft = `${fileOf(folder)}.draft`;

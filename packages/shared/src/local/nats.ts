@@ -25,13 +25,12 @@ export interface LocalNats extends Daemon {
  */
 export async function startNats({ storeDir, port, logFile }: NatsOptions): Promise<LocalNats> {
   const store = resolve(storeDir);
-  const pidFile = `${store}.pid`;
   const program = await findNats();
   await mkdir(store, { recursive: true });
-  await endLeftover({ pidFile, mark: store, signal: "SIGTERM" });
+  await endLeftoverNats(store);
   // prettier-ignore
   const command = [
-    program, "--addr", "127.0.0.1", "--port", String(port), "--jetstream", "--store_dir", store, "--pid", pidFile,
+    program, "--addr", "127.0.0.1", "--port", String(port), "--jetstream", "--store_dir", store, "--pid", pidFileOf(store),
   ] as const;
   const daemon = await startDaemon({
     name: "NATS",
@@ -41,6 +40,16 @@ export async function startNats({ storeDir, port, logFile }: NatsOptions): Promi
     isReady: () => hasJetStream(port),
   });
   return { ...daemon, port, url: `nats://127.0.0.1:${port}` };
+}
+
+/** Ends the broker that a killed run left on this store; answers whether there was one. */
+export async function endLeftoverNats(storeDir: string): Promise<boolean> {
+  const store = resolve(storeDir);
+  return endLeftover({ pidFile: pidFileOf(store), mark: store, signal: "SIGTERM" });
+}
+
+function pidFileOf(store: string): string {
+  return `${store}.pid`;
 }
 
 /** A broker greets every client with what it is. */

@@ -35,7 +35,7 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalPost
   const { port, logFile, fsync = true } = options;
   const place = await placeFor(await findBinaries(), resolve(options.dataDir));
   const password = await openDataDir(place, `${resolve(options.dataDir)}.password`);
-  await endLeftover({ pidFile: join(place.dataDir, "postmaster.pid"), mark: place.dataDir, signal: "SIGINT" });
+  await endLeftoverPostgres(options.dataDir);
 
   // prettier-ignore
   const settings = [
@@ -56,6 +56,12 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalPost
   });
   const url = (database = "postgres") => `postgres://postgres:${password}@127.0.0.1:${port}/${database}`;
   return { ...daemon, port, url };
+}
+
+/** Ends the server that a killed run left on this data; answers whether there was one. */
+export async function endLeftoverPostgres(dataDir: string): Promise<boolean> {
+  const place = await placeFor(await findBinaries(), resolve(dataDir));
+  return endLeftover({ pidFile: join(place.dataDir, "postmaster.pid"), mark: place.dataDir, signal: "SIGINT" });
 }
 
 /** Asks for a password as a client does: a server that is still starting or recovering answers an error instead. */

@@ -1,0 +1,197 @@
+/**
+ * The whole platform as processes: Postgres, the broker and the services, each kept running by a supervisor. `npm start`,
+ * the demo, the end-to-end tests and the fault tests all start this one.
+ */
+import { rm } from "node:fs/promises";
+import type { Role } from "@tollbooth/shared/contract";
+import { until } from "@tollbooth/shared/local/condition";
+import { tail } from "@tollbooth/shared/local/daemon";
+import { freePort } from "@tollbooth/shared/local/ports";
+import { claim } from "./claim.ts";
+import type { Owner } from "./databases.ts";
+import { signingOf, signToken } from "./jwt.ts";
+import { openKept } from "./kept.ts";
+import { startServers, storeOf, type Addresses } from "./servers.ts";
+import { logOf, SERVICES, startService, type Service } from "./service.ts";
+import { Supervised, type Program, type Tell } from "./supervisor.ts";
+
+export type Part = Service | "postgres" | "nats";
+
+export interface PlatformOptions {
+  /** Holds its data, logs, ports and secrets. One platform in one folder at a time. */
+  readonly folder: string;
+  /** Without one, a free port. */
+  readonly gatewayPort?: number;
+  /** Settings of the services, and addresses of servers that are not ours to start; process.env where not given. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** False is faster and loses data when the machine crashes. */
+  readonly fsync?: boolean;
+  /** Hears what the supervisor does. */
+  readonly tell?: Tell;
+}
+
+const READY_WITHIN_MS = 45_000;
+/** A service that ends so often before the platform was ever ready will not get better by trying. */
+const ENDS_MAX = 3;
+/** Together less than 10 s, after which people press Ctrl-C again. What is killed then is made good by the next start. */
+const STOP_WITHIN_MS: Readonly<Record<Part, number>> = {
+  gateway: 2500,
+  credits: 3000,
+  usage: 3000,
+  nats: 1000,
+  postgres: 3000,
+};
+const TOKEN_TTL_S = 3600;
+
+export class Platform {
+  readonly #options: PlatformOptions;
+  readonly #giveBack: () => Promise<void>;
+  readonly #parts = new Map<Part, Supervised>();
+  /** More settings for a service's next start. */
+  readonly #once = new Map<Service, NodeJS.ProcessEnv>();
+  #env: NodeJS.ProcessEnv;
+  #addresses: Addresses | undefined;
+
+  /**
+   * Starts everything and settles when the gateway says that it is ready. Where it cannot, throws why and leaves
+   * nothing running.
+   */
+  static async start(options: PlatformOptions): Promise<Platform> {
+    const platform = new Platform(options, await claim(options.folder));
+    try {
+      await platform.#start();
+      return platform;
+    } catch (error) {
+      await platform.stop();
+      throw error;
+    }
+  }
+
+  private constructor(options: PlatformOptions, giveBack: () => Promise<void>) {
+    this.#options = options;
+    this.#giveBack = giveBack;
+    this.#env = options.env ?? process.env;
+  }
+
+  get gatewayUrl(): string {
+    return `http://127.0.0.1:${this.#env.GATEWAY_PORT}`;
+  }
+
+  get natsUrl(): string {
+    return this.#started().natsUrl;
+  }
+
+  get databaseUrls(): Readonly<Record<Owner, string>> {
+    return this.#started().databaseUrls;
+  }
+
+  /** A part that runs here: it can be killed, stopped and started. Throws where it is somebody else's server. */
+  part(name: Part): Supervised {
+    const part = this.#parts.get(name);
+    if (part === undefined) throw new Error(`${name} was not started here: its address was given`);
+    return part;
+  }
+
+  /** Ends a service in good order and starts it with more settings, which hold for this one start. */
+  async restart(service: Service, env: NodeJS.ProcessEnv = {}): Promise<void> {
+    await this.part(service).stop();
+    this.#once.set(service, env);
+    await this.part(service).start();
+  }
+
+  /** Kills the broker, throws its streams away and starts it empty, as if its disk had been lost. */
+  async loseBrokerStore(): Promise<void> {
+    const broker = this.part("nats");
+    broker.kill("SIGKILL");
+    await broker.stop();
+    await rm(storeOf(this.#options.folder), { recursive: true });
+    await broker.start();
+  }
+
+  /** Settles when the gateway says that everything can work. Throws what it says instead after `withinMs`. */
+  async ready(withinMs = READY_WITHIN_MS): Promise<void> {
+    if (await until(() => this.#isReady(), withinMs)) return;
+    throw new Error(`Tollbooth is not ready after ${withinMs / 1000} s: ${await this.#health()}`);
+  }
+
+  /** A token that the gateway takes. Throws where an identity provider makes the tokens. */
+  async tokenFor(sub: string, roles: readonly Role[], ttlS = TOKEN_TTL_S): Promise<string> {
+    const signing = signingOf(this.#env);
+    if (signing === undefined) throw new Error("tokens are made by the provider of AUTH_JWKS_URL");
+    return signToken(signing, sub, roles, ttlS);
+  }
+
+  /** Ends everything, those who serve first, then the broker, then the database. Never throws; the folder is free then. */
+  async stop(): Promise<void> {
+    for (const step of [["gateway"], ["credits", "usage"], ["nats"], ["postgres"]] as const) {
+      await Promise.all(step.map(async (name) => this.#parts.get(name)?.stop(STOP_WITHIN_MS[name])));
+    }
+    await this.#giveBack();
+  }
+
+  async #start(): Promise<void> {
+    const { folder, fsync = true } = this.#options;
+    const kept = await openKept(folder);
+    const gatewayPort = this.#options.gatewayPort ?? (await freePort());
+    this.#addresses = await startServers({
+      folder,
+      env: this.#env,
+      fsync,
+      kept,
+      keep: async (name, start) => this.#keep(name, { name, start }),
+    });
+    this.#env = {
+      ...this.#env,
+      GATEWAY_PORT: String(gatewayPort),
+      NATS_URL: this.#addresses.natsUrl,
+      CREDITS_DATABASE_URL: this.#addresses.databaseUrls.credits,
+      USAGE_DATABASE_URL: this.#addresses.databaseUrls.usage,
+      ...(this.#env.AUTH_JWKS_URL === undefined && { AUTH_JWT_SECRET: this.#env.AUTH_JWT_SECRET ?? kept.jwtSecret }),
+    };
+    await Promise.all(SERVICES.map(async (service) => this.#keep(service, this.#service(service))));
+    await this.#firstReady();
+  }
+
+  async #keep(name: Part, program: Program): Promise<void> {
+    const part = new Supervised(program, this.#options.tell ?? (() => {}));
+    this.#parts.set(name, part);
+    await part.start();
+  }
+
+  #service(service: Service): Program {
+    const start = async () => {
+      const more = this.#once.get(service);
+      this.#once.delete(service);
+      return startService(service, this.#options.folder, { ...this.#env, ...more });
+    };
+    return { name: service, start };
+  }
+
+  async #firstReady(): Promise<void> {
+    const failing = () => SERVICES.find((service) => this.part(service).quickEnds >= ENDS_MAX);
+    await until(async () => failing() !== undefined || (await this.#isReady()), READY_WITHIN_MS);
+    const service = failing();
+    if (service === undefined) return this.ready(0);
+    const log = logOf(service, this.#options.folder);
+    throw new Error(`${service} does not stay up; its log (${log}) ends with:\n${await tail(log)}`);
+  }
+
+  async #isReady(): Promise<boolean> {
+    return fetch(`${this.gatewayUrl}/health/ready`, { signal: AbortSignal.timeout(2000) }).then(
+      (answer) => answer.ok,
+      () => false,
+    );
+  }
+
+  async #health(): Promise<string> {
+    return fetch(`${this.gatewayUrl}/health/ready`, { signal: AbortSignal.timeout(2000) }).then(
+      async (answer) => answer.text(),
+      () => "the gateway does not answer",
+    );
+  }
+
+  #started(): Addresses {
+    if (this.#addresses === undefined) throw new Error("the platform has not started");
+    return this.#addresses;
+  }
+}

@@ -1,0 +1,86 @@
+/** The servers under the services: those whose addresses are given are used, the others are started here. */
+import { connect } from "node:net";
+import { join } from "node:path";
+import type { Daemon } from "@tollbooth/shared/local/daemon";
+import { startNats } from "@tollbooth/shared/local/nats";
+import { startPostgres } from "@tollbooth/shared/local/postgres";
+import { makeDatabases, OWNERS, type Owner } from "./databases.ts";
+import type { Kept } from "./kept.ts";
+import { logOf } from "./service.ts";
+
+/** Starts a part and keeps it running. */
+export type Keep = (name: "postgres" | "nats", start: () => Promise<Daemon>) => Promise<void>;
+
+export interface ServerOptions {
+  readonly folder: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly fsync: boolean;
+  readonly kept: Kept;
+  readonly keep: Keep;
+}
+
+export interface Addresses {
+  readonly natsUrl: string;
+  readonly databaseUrls: Readonly<Record<Owner, string>>;
+}
+
+const NATS_PORT = 4222;
+const POSTGRES_PORT = 5432;
+
+/** Settles when the broker and every service's database can be used. */
+export async function startServers(options: ServerOptions): Promise<Addresses> {
+  const [natsUrl, databaseUrls] = await Promise.all([broker(options), databases(options)]);
+  return { natsUrl, databaseUrls };
+}
+
+/** Where the broker that runs in a folder keeps its streams. */
+export function storeOf(folder: string): string {
+  return join(folder, "nats");
+}
+
+/** Where the Postgres that runs in a folder keeps its data. */
+export function dataOf(folder: string): string {
+  return join(folder, "postgres");
+}
+
+async function broker({ folder, env, kept, keep }: ServerOptions): Promise<string> {
+  const given = env.NATS_URL;
+  if (given !== undefined && given !== "") {
+    await requireAnswer("NATS_URL", given, NATS_PORT);
+    return given;
+  }
+  const port = kept.natsPort;
+  await keep("nats", () => startNats({ storeDir: storeOf(folder), port, logFile: logOf("nats", folder) }));
+  return `nats://127.0.0.1:${port}`;
+}
+
+async function databases({ folder, env, fsync, kept, keep }: ServerOptions): Promise<Record<Owner, string>> {
+  const given: Record<Owner, string | undefined> = { credits: env.CREDITS_DATABASE_URL, usage: env.USAGE_DATABASE_URL };
+  for (const owner of OWNERS) {
+    const url = given[owner];
+    if (url) await requireAnswer(`${owner.toUpperCase()}_DATABASE_URL`, url, POSTGRES_PORT);
+  }
+  if (given.credits && given.usage) return { credits: given.credits, usage: given.usage };
+  const options = { dataDir: dataOf(folder), port: kept.postgresPort, logFile: logOf("postgres", folder), fsync };
+  let superuserUrl = "";
+  await keep("postgres", async () => {
+    const postgres = await startPostgres(options);
+    superuserUrl = postgres.url();
+    return postgres;
+  });
+  const ours = await makeDatabases(superuserUrl, kept.passwords);
+  return { credits: given.credits || ours.credits, usage: given.usage || ours.usage };
+}
+
+/** Throws one sentence where nobody takes connections at a given address; of several, the first has to. */
+async function requireAnswer(setting: string, address: string, usualPort: number): Promise<void> {
+  const { hostname, port } = new URL(address.split(",")[0] ?? address);
+  const socket = connect({ host: hostname, port: port === "" ? usualPort : Number(port), timeout: 3000 });
+  const answers = await new Promise<boolean>((resolve) => {
+    socket.once("connect", () => resolve(true));
+    socket.once("error", () => resolve(false));
+    socket.once("timeout", () => resolve(false));
+  });
+  socket.destroy();
+  if (!answers) throw new Error(`${setting} is set, but nobody answers at ${hostname}:${port || usualPort}.`);
+}

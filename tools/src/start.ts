@@ -1,0 +1,97 @@
+/** `npm start`: the whole platform on this machine, until Ctrl-C. */
+import { mkdir, statfs } from "node:fs/promises";
+import { relative } from "node:path";
+import { Command } from "commander";
+import { holderOf, isFree } from "@tollbooth/shared/local/ports";
+import { HOME, ROOT } from "./checkout.ts";
+import { Platform } from "./platform.ts";
+
+const SPACE_MIN_BYTES = 300_000_000;
+const TOKEN_TTL_S = 24 * 3600;
+
+const command = new Command("npm start --")
+  .description("Starts Postgres, the broker and all services, and keeps them running until Ctrl-C.")
+  .option("--port <number>", "port of the REST API (or GATEWAY_PORT)", process.env.GATEWAY_PORT ?? "8084")
+  .parse();
+
+await main(Number(command.opts<{ port: string }>().port)).catch((error: Error) => {
+  console.error(error.message);
+  process.exit(1);
+});
+
+async function main(port: number): Promise<void> {
+  const begin = performance.now();
+  const signals = endOnSignals();
+  await requireFree(port);
+  await requireSpace();
+  console.log("Starting Tollbooth ...");
+  const platform = await Platform.start({ folder: HOME, gatewayPort: port, tell });
+  signals.end = async () => platform.stop();
+  await introduce(platform, (performance.now() - begin) / 1000);
+}
+
+/** Until there is a platform to stop in good order, what was started ends with this process. */
+function endOnSignals(): { end: () => Promise<void> } {
+  const signals = { end: async () => {} };
+  let isEnding = false;
+  const onSignal = async () => {
+    if (isEnding) process.exit(1);
+    isEnding = true;
+    console.log("\nStopping ...");
+    await signals.end();
+    process.exit(0);
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void onSignal());
+  return signals;
+}
+
+async function requireFree(port: number): Promise<void> {
+  if (await isFree(port, process.env.GATEWAY_HOST)) return;
+  const holder = (await holderOf(port)) ?? "another program";
+  throw new Error(
+    `Port ${port} is taken by ${holder}: end that, or choose another port with npm start -- --port 8090.`,
+  );
+}
+
+async function requireSpace(): Promise<void> {
+  await mkdir(HOME, { recursive: true });
+  const { bavail, bsize } = await statfs(HOME);
+  const free = bavail * bsize;
+  if (free >= SPACE_MIN_BYTES) return;
+  throw new Error(
+    `The disk of ${HOME} is full: ${megabytes(free)} are free, and ${megabytes(SPACE_MIN_BYTES)} are needed.`,
+  );
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.floor(bytes / 1e6)} MB`;
+}
+
+function tell(sentence: string): void {
+  console.log(`${new Date().toISOString()} ${sentence}`);
+}
+
+async function introduce(platform: Platform, seconds: number): Promise<void> {
+  const api = `${platform.gatewayUrl}/api/v1/credits`;
+  console.log(`
+Tollbooth is ready at ${platform.gatewayUrl} after ${seconds.toFixed(1)} s. Ctrl-C stops it.
+
+  documentation   ${platform.gatewayUrl}/docs
+  broker          ${platform.natsUrl}
+  data and logs   ${relative(ROOT, HOME)}/ and ${relative(ROOT, HOME)}/logs/`);
+  if (process.env.AUTH_JWKS_URL !== undefined) return;
+  console.log(`
+Tokens for a day (npm run token makes more):
+
+  USER_TOKEN=${await platform.tokenFor("alice", ["user"], TOKEN_TTL_S)}
+  ADMIN_TOKEN=${await platform.tokenFor("admin", ["admin"], TOKEN_TTL_S)}
+
+To try, with these two set:
+
+  curl -s ${api}/balance -H "Authorization: Bearer $USER_TOKEN"
+  curl -s ${api}/usage/track -H "Authorization: Bearer $USER_TOKEN" -H "Content-Type: application/json" \\
+    -d '{"service": "chat", "model": "openai/gpt-4o-mini", "input_tokens": 1200, "output_tokens": 300}'
+  curl -s ${api}/allocate -H "Authorization: Bearer $ADMIN_TOKEN" -H "Content-Type: application/json" \\
+    -d '{"user_id": "alice", "amount": "25", "source": "invoice 1"}'
+`);
+}

@@ -1,0 +1,29 @@
+/** `npm run stop`: ends the platform of this checkout and whatever a killed one has left behind. */
+import { Command } from "commander";
+import { until } from "@tollbooth/shared/local/condition";
+import { isAlive, send } from "@tollbooth/shared/local/leftover";
+import { endLeftoverNats } from "@tollbooth/shared/local/nats";
+import { endLeftoverPostgres } from "@tollbooth/shared/local/postgres";
+import { HOME } from "./checkout.ts";
+import { claimant } from "./claim.ts";
+import { dataOf, storeOf } from "./servers.ts";
+import { endLeftoverService, SERVICES } from "./service.ts";
+
+/** Longer than a platform takes to end by itself. */
+const END_WITHIN_MS = 12_000;
+
+new Command("npm run stop")
+  .description("Ends the platform of this checkout and what a killed one left behind.")
+  .parse();
+
+const ended: string[] = [];
+const holder = await claimant(HOME);
+if (holder !== undefined) {
+  send(holder, "SIGTERM");
+  await until(() => !isAlive(holder), END_WITHIN_MS);
+  ended.push("the platform");
+}
+for (const service of SERVICES) if (await endLeftoverService(service, HOME)) ended.push(service);
+if (await endLeftoverNats(storeOf(HOME))) ended.push("the broker");
+if (await endLeftoverPostgres(dataOf(HOME))) ended.push("Postgres");
+console.log(ended.length === 0 ? "Nothing was running." : `Ended ${ended.join(", ")}.`);

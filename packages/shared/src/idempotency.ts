@@ -91,9 +91,9 @@ export class Keys {
   /** The first outcome under this key, in an earlier transaction or in this one; where there is none, what `apply` does now. */
   once(use: Keyed | undefined, nowMs: number, apply: () => Reply | Fault): Reply | Fault {
     if (use === undefined) return apply();
+    const before = this.before(use, nowMs);
+    if (before !== undefined) return before;
     const at = slot(use.callerId, use.key);
-    const known = this.#known.get(at);
-    if (known !== undefined) return replay(known, use.hash, nowMs);
     const outcome = apply();
     if (outcome instanceof Fault && !REMEMBERED_FAULTS.has(outcome.code)) return outcome;
     const fresh = {
@@ -105,6 +105,12 @@ export class Keys {
     this.#known.set(at, fresh);
     this.#fresh.push(fresh);
     return outcome;
+  }
+
+  /** The first outcome under this key, or undefined where it has none yet: for effects that take several steps. */
+  before(use: Keyed, nowMs: number): Reply | Fault | undefined {
+    const known = this.#known.get(slot(use.callerId, use.key));
+    return known && replay(known, use.hash, nowMs);
   }
 
   /** Writes what was answered now. A key that another transaction wrote meanwhile runs this one again, and then it is known. */

@@ -35,6 +35,13 @@ export class Catalogue {
     const name = model?.toLowerCase() ?? "";
     return inForce(shelf.named.get(name), at) ?? (name === "" ? undefined : inForce(matching(shelf, name), at) ?? inForce(shelf.named.get(""), at));
   };
+
+  /** All rows of a name, latest first: those for clauses over names, or those for the name alone. */
+  versions({ service, model, match }: Pick<Price, "service" | "model" | "match">): readonly Price[] {
+    const shelf = this.#shelves.get(service);
+    if (match === undefined) return shelf?.named.get(model.toLowerCase()) ?? [];
+    return shelf?.matched.find(([latest]) => latest?.model === model) ?? [];
+  }
 }
 
 function shelve(rows: readonly Price[]): Shelf {
@@ -56,6 +63,7 @@ function matching(shelf: Shelf, name: string): Versions | undefined {
   return shelf.remembered.get(name);
 }
 
-function inForce(versions: Versions | undefined, at: number): Price | undefined {
+/** Of the rows of one model, latest first, the one that holds at a moment. */
+export function inForce(versions: readonly Price[] | undefined, at: number): Price | undefined {
   return versions?.find((price) => price.validFrom <= at);
 }

@@ -4,10 +4,7 @@ import type { PricedUnit } from "@tollbooth/shared/contracts/prices";
 import type { ConditionalPrice, ModelInfo, ModelPrice, Provider } from "@pydantic/genai-prices";
 import { groupBy } from "./group.ts";
 import { Match } from "./match.ts";
-import type { Price, Rate, Window } from "./price.ts";
-
-/** A price that has no row yet. */
-export type NewPrice = Omit<Price, "id">;
+import type { NewPrice, Rate, Window } from "./price.ts";
 
 /** How the list names its units, and of how many of ours each is. What is not here cannot be reported, so it is not priced. */
 const UNITS: Readonly<Record<string, readonly [unit: PricedUnit, per: number]>> = {

@@ -38,6 +38,9 @@ export interface Price {
   readonly rates: readonly Rate[];
 }
 
+/** A price that has no row yet. */
+export type NewPrice = Omit<Price, "id">;
+
 export const MARKUP_RATES: Readonly<Record<MarkupClass, Money>> = {
   free: decimal("0"),
   budget: decimal("0.05"),

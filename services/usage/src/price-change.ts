@@ -1,0 +1,51 @@
+/** Which rows a price list or an operator adds to the catalogue. What was charged before stays explained: no row is changed. */
+import { inForce, type Catalogue } from "./catalogue.ts";
+import { groupBy } from "./group.ts";
+import type { NewPrice, Rate } from "./price.ts";
+
+/** The source of prices that an operator has set by hand. */
+export const OPERATOR = "admin";
+
+/**
+ * What a fresh list adds: models that are new as they are listed, with their past; changed ones from now on; start dates
+ * still to come. A model whose price an operator has set is left alone.
+ */
+export function newlyListed(listed: readonly NewPrice[], catalogue: Catalogue, now: number): NewPrice[] {
+  const groups = groupBy(listed, ({ service, model, match }) => `${service}\0${model}\0${match === undefined}`);
+  return [...groups.values()].flatMap((versions) => {
+    const first = versions[0] as NewPrice;
+    const stored = catalogue.versions(first);
+    if (stored.length === 0) return versions;
+    const held = inForce(stored, now);
+    if (held?.source !== first.source) return [];
+    const wanted = versions.findLast((version) => version.validFrom <= now) ?? first;
+    const coming = versions.filter((version) => version.validFrom > now && !stored.some((row) => row.validFrom === version.validFrom));
+    return samePrice(wanted, held) ? coming : [{ ...wanted, validFrom: after(stored, now) }, ...coming];
+  });
+}
+
+/**
+ * The row that a price set now adds, or undefined where that is the price already, or an operator's that no list may
+ * change. The first price of a model holds for the time before too: nothing was priced then.
+ */
+export function setNow(price: Omit<NewPrice, "validFrom">, catalogue: Catalogue, now: number): NewPrice | undefined {
+  const held = catalogue.find(price.service, price.model === "" ? undefined : price.model, now);
+  if (held === undefined) return { ...price, validFrom: -Infinity };
+  const operators = held.source === OPERATOR && price.source !== OPERATOR;
+  return operators || samePrice(price, held) ? undefined : { ...price, validFrom: after(catalogue.versions(price), now) };
+}
+
+/** Now, but later than every row of the same name that holds already. */
+function after(versions: readonly Pick<NewPrice, "validFrom">[], now: number): number {
+  return Math.max(now, ...versions.filter((row) => row.validFrom <= now).map((row) => row.validFrom + 1));
+}
+
+type Terms = Pick<NewPrice, "class" | "textOnly" | "rates">;
+
+function samePrice(a: Terms, b: Terms): boolean {
+  return a.class === b.class && a.textOnly === b.textOnly && ratesText(a.rates) === ratesText(b.rates);
+}
+
+function ratesText(rates: readonly Rate[]): string {
+  return rates.map(({ unit, price, above, window }) => `${unit} ${above} ${window?.from} ${window?.to} ${price.toFixed()}`).toSorted().join("\n");
+}

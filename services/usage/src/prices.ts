@@ -1,0 +1,32 @@
+/** The prices of this process: a copy of the catalogue that is as new as the transaction that uses it. */
+import type { Tx } from "@tollbooth/shared/db";
+import { Catalogue } from "./catalogue.ts";
+import type { NewPrice, Price } from "./price.ts";
+import { addPrices, lockVersion, readPrices, readVersion } from "./prices.store.ts";
+
+export class Prices {
+  readonly #newId: () => string;
+  #copy = new Catalogue(-1n, []);
+
+  constructor(newId: () => string) {
+    this.#newId = newId;
+  }
+
+  /** The catalogue as this transaction sees it: all replicas price alike. */
+  async current(tx: Tx): Promise<Catalogue> {
+    return this.#at(tx, await readVersion(tx));
+  }
+
+  /** Adds the rows that `decide` makes of the catalogue; answers them. One change at a time, whichever process makes it. */
+  async change(tx: Tx, decide: (catalogue: Catalogue) => readonly NewPrice[]): Promise<Price[]> {
+    const catalogue = await this.#at(tx, await lockVersion(tx));
+    const added = decide(catalogue).map((price) => ({ ...price, id: this.#newId() }));
+    await addPrices(tx, added);
+    return added;
+  }
+
+  async #at(tx: Tx, version: bigint): Promise<Catalogue> {
+    if (this.#copy.version < version) this.#copy = new Catalogue(version, await readPrices(tx));
+    return this.#copy;
+  }
+}

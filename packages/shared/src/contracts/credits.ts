@@ -22,7 +22,15 @@ export const CreditBalance = z.object({
   created_at: Instant,
 });
 
-export const TRANSACTION_TYPES = ["allocation", "usage", "bonus", "refund", "monthly_reset", "expiry", "adjustment"] as const;
+export const TRANSACTION_TYPES = [
+  "allocation",
+  "usage",
+  "bonus",
+  "refund",
+  "monthly_reset",
+  "expiry",
+  "adjustment",
+] as const;
 export const TransactionType = z.enum(TRANSACTION_TYPES);
 
 export const CostBreakdown = z.object({ provider_cost: MoneyText, markup: MoneyText, total: MoneyText });
@@ -96,7 +104,10 @@ export const listTransactions = command({
     ...OnUser,
     limit: Count(1, 500, 50),
     offset: Count(0, 10_000, 0),
-    cursor: z.string().regex(/^\d{1,18}$/, "a cursor is taken from the Link header of the page before").optional(),
+    cursor: z
+      .string()
+      .regex(/^\d{1,18}$/, "a cursor is taken from the Link header of the page before")
+      .optional(),
     transaction_type: TransactionType.optional(),
   }),
   output: z.array(CreditTransaction),
@@ -108,17 +119,22 @@ export const deduct = command({
   summary: "Takes credits for what is not a usage event: all or nothing",
   access: ["service"],
   http: { method: "post", path: "/deduct" },
-  input: z.strictObject({
-    user_id: Id,
-    amount: Amount,
-    service: Id,
-    model: Id.optional(),
-    cost_breakdown: z.strictObject({ provider_cost: AmountOrZero, markup: AmountOrZero, total: AmountOrZero }).optional(),
-    metadata: Metadata.optional(),
-  }).refine(
-    ({ amount, cost_breakdown: b }) => b === undefined || (b.total.eq(amount) && b.provider_cost.plus(b.markup).eq(b.total)),
-    { path: ["cost_breakdown"], message: "provider_cost + markup must equal total, and total must equal amount" },
-  ),
+  input: z
+    .strictObject({
+      user_id: Id,
+      amount: Amount,
+      service: Id,
+      model: Id.optional(),
+      cost_breakdown: z
+        .strictObject({ provider_cost: AmountOrZero, markup: AmountOrZero, total: AmountOrZero })
+        .optional(),
+      metadata: Metadata.optional(),
+    })
+    .refine(
+      ({ amount, cost_breakdown: b }) =>
+        b === undefined || (b.total.eq(amount) && b.provider_cost.plus(b.markup).eq(b.total)),
+      { path: ["cost_breakdown"], message: "provider_cost + markup must equal total, and total must equal amount" },
+    ),
   output: CreditBalance,
   faults: ["insufficient_credits", "idempotency_conflict", "idempotency_key_expired"],
 });
@@ -172,7 +188,18 @@ const Notice = z.object({
   at: Instant,
 });
 
-export const creditsGranted = event({ subject: "credits.granted", summary: "Credits were granted to a user", data: Notice });
-export const creditsOverdrawn = event({ subject: "credits.overdrawn", summary: "A user's balance crossed zero downwards", data: Notice });
-export const creditsLow = event({ subject: "credits.low", summary: "What a user may spend fell below a tenth of his tier's monthly credits", data: Notice });
-
+export const creditsGranted = event({
+  subject: "credits.granted",
+  summary: "Credits were granted to a user",
+  data: Notice,
+});
+export const creditsOverdrawn = event({
+  subject: "credits.overdrawn",
+  summary: "A user's balance crossed zero downwards",
+  data: Notice,
+});
+export const creditsLow = event({
+  subject: "credits.low",
+  summary: "What a user may spend fell below a tenth of his tier's monthly credits",
+  data: Notice,
+});

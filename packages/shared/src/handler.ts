@@ -70,8 +70,8 @@ function fieldProblem(issue: z.core.$ZodIssue): FieldProblem {
 const ESCAPED_BAD_TEXT = /\\u(0000|[dD][89a-fA-F])/;
 const DEPTH_MAX = 32;
 
-/** JSON of at most 32 levels whose texts Postgres can keep. Nothing at all is `{}`. */
-function readJson(body: Uint8Array): unknown {
+/** JSON of at most 32 levels whose texts Postgres can keep; nothing at all is `{}`. Throws `malformed_json` and `invalid_request`. */
+export function readJson(body: Uint8Array): unknown {
   if (body.length === 0) return {};
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
   let value: unknown;

@@ -61,10 +61,9 @@ export function consume(options: ConsumerOptions): { close: () => Promise<void> 
       consumer ??= await options.streams.ensureConsumer(stream.name, durable, subject);
       let received = 0;
       try {
-        for await (const message of pull(consumer, PULL_MAX, PULL_EXPIRES_MS)) {
+        for await (const message of pull(consumer, PULL_MAX, PULL_EXPIRES_MS, signal)) {
           received++;
           take(message);
-          if (signal.aborted) return;
         }
       } finally {
         // Nothing came, or it failed: the consumer may be gone with its stream. Look again before the next pull.

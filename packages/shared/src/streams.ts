@@ -145,9 +145,21 @@ export function streamOf(subject: string): Stream {
   return found;
 }
 
-/** Messages as they come, until `max` came or `expiresMs` passed. Throws where the consumer is gone. */
-export async function* pull(consumer: Consumer, max: number, expiresMs: number): AsyncGenerator<Delivery> {
-  for await (const message of await consumer.fetch({ max_messages: max, expires: expiresMs })) yield delivery(message);
+/** Messages as they come, until `max` came, `expiresMs` passed or `signal` aborts. Throws where the consumer is gone. */
+export async function* pull(
+  consumer: Consumer,
+  max: number,
+  expiresMs: number,
+  signal: AbortSignal,
+): AsyncGenerator<Delivery> {
+  const messages = await consumer.fetch({ max_messages: max, expires: expiresMs });
+  const stop = () => void messages.close();
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    for await (const message of messages) yield delivery(message);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
 }
 
 function delivery(message: JsMsg): Delivery {

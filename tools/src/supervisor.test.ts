@@ -81,3 +81,12 @@ test("a stop during the pause before a restart ends at once and starts nothing",
   expect(performance.now() - begin).toBeLessThan(500);
   expect(of.started).toHaveLength(5);
 });
+
+test("a stop during the first start leaves nothing running", async () => {
+  const of = program();
+  const { it } = supervised(of);
+  const starting = it.start();
+  const [started] = await Promise.allSettled([starting, it.stop()]);
+  expect(started).toMatchObject({ reason: { message: "it was stopped while it started" } });
+  expect(await of.started[0]?.ended).toBe("SIGTERM");
+});

@@ -44,13 +44,18 @@ export class Supervised {
     return this.#quickEnds;
   }
 
-  /** Starts it and keeps it running from then on. Throws where this first start fails. */
+  /** Starts it and keeps it running from then on. Throws where this first start fails, or is overtaken by a stop. */
   async start(): Promise<void> {
     this.#wake = new AbortController();
     this.#quickEnds = 0;
-    this.#daemon = await this.#program.start();
     this.#isWanted = true;
-    this.#watching = this.#watch(this.#daemon);
+    const starting = this.#program.start();
+    this.#watching = starting.then(
+      async (daemon) => this.#watch(daemon),
+      () => {},
+    );
+    await starting;
+    if (!this.#isWanted) throw new Error(`${this.name} was stopped while it started`);
   }
 
   /** Sends the process a signal, such as SIGKILL; nothing where none runs. */
@@ -63,12 +68,13 @@ export class Supervised {
     this.#isWanted = false;
     this.#wake.abort();
     await this.#daemon?.stop(withinMs);
-    // A start that was under way when the end was wanted has its process stopped by the watch.
+    // Where a start was under way, the watch stops what came of it.
     await this.#watching;
   }
 
   async #watch(first: Daemon): Promise<void> {
     for (let daemon: Daemon | undefined = first; daemon !== undefined; daemon = await this.#again()) {
+      if (!this.#isWanted) return daemon.stop();
       this.#daemon = daemon;
       const begin = performance.now();
       const how = await daemon.ended;
@@ -87,10 +93,7 @@ export class Supervised {
       await pause(pauseMs, undefined, { signal: this.#wake.signal }).catch(() => {});
       if (!this.#isWanted) return undefined;
       try {
-        const daemon = await this.#program.start();
-        if (this.#isWanted) return daemon;
-        await daemon.stop();
-        return undefined;
+        return await this.#program.start();
       } catch (error) {
         this.#quickEnds += 1;
         this.#tell(

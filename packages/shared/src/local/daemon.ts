@@ -1,6 +1,7 @@
 /** A server process of ours: started, awaited until it answers, stopped. */
 import { spawn, type ChildProcess } from "node:child_process";
-import { open, readFile, rename, stat } from "node:fs/promises";
+import { mkdir, open, readFile, rename, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { until } from "./condition.ts";
 import type { Launch } from "./launch.ts";
 import { send } from "./leftover.ts";
@@ -92,6 +93,7 @@ async function openLog(path: string) {
     () => 0,
   );
   if (size > LOG_MAX_BYTES) await rename(path, `${path}.old`);
+  await mkdir(dirname(path), { recursive: true });
   return open(path, "a", 0o600);
 }
 

@@ -53,7 +53,7 @@ function refuse(cause: unknown, bodyMaxBytes: number): never {
 }
 
 function isJson(contentType = ""): boolean {
-  return /^application\/json *(;|$)/i.test(contentType) && !/charset="?(?!utf-8\b)/i.test(contentType);
+  return /^application\/json *(;|$)/i.test(contentType) && !/charset=(?!"?utf-8\b)/i.test(contentType);
 }
 
 function decode(body: Buffer): string {

@@ -1,0 +1,43 @@
+import { expect, test } from "vitest";
+import { openLog } from "@tollbooth/shared/log";
+import { openBus } from "@tollbooth/shared/bus";
+import { testNats } from "@tollbooth/shared/testing/nats";
+import { startGateway } from "./testing/gateway.ts";
+
+const { url: natsUrl } = await testNats();
+
+test("the process is live whatever else is down", async () => {
+  const { url } = await startGateway({ natsUrl });
+  const answer = await fetch(`${url}/health/live`);
+  expect([answer.status, await answer.json()]).toEqual([200, { status: "up" }]);
+});
+
+test("it is ready only when every service answers, and says which does not", async () => {
+  const { url } = await startGateway({ natsUrl });
+  const ready = async () => fetch(`${url}/health/ready`);
+  const missing = await ready();
+  expect([missing.status, missing.headers.get("retry-after")]).toEqual([503, "1"]);
+  expect(await missing.json()).toMatchObject({
+    code: "unavailable",
+    parts: { broker: "up", credits: "up", usage: "down" },
+  });
+  const usage = await openBus({ url: natsUrl, name: "usage", log: openLog("test", "silent") });
+  await usage.serve("usage", []);
+  await expect.poll(async () => (await ready()).status, { timeout: 5_000 }).toBe(200);
+  expect(await (await ready()).json()).toEqual({
+    status: "ready",
+    parts: { broker: "up", credits: "up", usage: "up" },
+  });
+  await usage.close();
+});
+
+test("a flood of probes asks the services once", async () => {
+  const { url, service } = await startGateway({ natsUrl });
+  let pings = 0;
+  service.connection.subscribe("$SRV.PING.credits", { callback: () => pings++ });
+  await service.connection.flush();
+  const answers = await Promise.all(Array.from({ length: 50 }, () => fetch(`${url}/health/ready`)));
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503]));
+  await service.connection.flush();
+  expect(pings).toBe(1);
+});

@@ -6,7 +6,7 @@ import { rm } from "node:fs/promises";
 import type { Role } from "@tollbooth/shared/contract";
 import { until } from "@tollbooth/shared/local/condition";
 import { tail } from "@tollbooth/shared/local/daemon";
-import { freePort } from "@tollbooth/shared/local/ports";
+import { freePort, holderOf, isFree } from "@tollbooth/shared/local/ports";
 import { claim } from "./claim.ts";
 import type { Owner } from "./databases.ts";
 import { signingOf, signToken } from "./jwt.ts";
@@ -133,6 +133,7 @@ export class Platform {
     const { folder, fsync = true } = this.#options;
     const kept = await openKept(folder);
     const gatewayPort = this.#options.gatewayPort ?? (await freePort());
+    await requireFree(gatewayPort, this.#env.GATEWAY_HOST);
     this.#addresses = await startServers({
       folder,
       env: this.#env,
@@ -194,4 +195,12 @@ export class Platform {
     if (this.#addresses === undefined) throw new Error("the platform has not started");
     return this.#addresses;
   }
+}
+
+async function requireFree(port: number, host: string | undefined): Promise<void> {
+  if (await isFree(port, host)) return;
+  const holder = (await holderOf(port)) ?? "another program";
+  throw new Error(
+    `Port ${port} is taken by ${holder}: end that, or choose another port with npm start -- --port 8090.`,
+  );
 }

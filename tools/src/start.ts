@@ -2,7 +2,6 @@
 import { mkdir, statfs } from "node:fs/promises";
 import { relative } from "node:path";
 import { Command } from "commander";
-import { holderOf, isFree } from "@tollbooth/shared/local/ports";
 import { HOME, ROOT } from "./checkout.ts";
 import { Platform } from "./platform.ts";
 
@@ -22,7 +21,6 @@ await main(Number(command.opts<{ port: string }>().port)).catch((error: Error) =
 async function main(port: number): Promise<void> {
   const begin = performance.now();
   const signals = endOnSignals();
-  await requireFree(port);
   await requireSpace();
   console.log("Starting Tollbooth ...");
   const platform = await Platform.start({ folder: HOME, gatewayPort: port, tell });
@@ -43,14 +41,6 @@ function endOnSignals(): { end: () => Promise<void> } {
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void onSignal());
   return signals;
-}
-
-async function requireFree(port: number): Promise<void> {
-  if (await isFree(port, process.env.GATEWAY_HOST)) return;
-  const holder = (await holderOf(port)) ?? "another program";
-  throw new Error(
-    `Port ${port} is taken by ${holder}: end that, or choose another port with npm start -- --port 8090.`,
-  );
 }
 
 async function requireSpace(): Promise<void> {

@@ -28,12 +28,15 @@ async function main(port: number): Promise<void> {
   await introduce(platform, (performance.now() - begin) / 1000);
 }
 
-/** Until there is a platform to stop in good order, what was started ends with this process. */
+/**
+ * Until there is a platform to stop in good order, what was started ends with this process. More signals change
+ * nothing: the end is bounded, and npm passes on a Ctrl-C that the terminal has sent us already.
+ */
 function endOnSignals(): { end: () => Promise<void> } {
   const signals = { end: async () => {} };
   let isEnding = false;
   const onSignal = async () => {
-    if (isEnding) process.exit(1);
+    if (isEnding) return;
     isEnding = true;
     console.log("\nStopping ...");
     await signals.end();

@@ -25,14 +25,13 @@ export function newlyListed(listed: readonly NewPrice[], catalogue: Catalogue, n
 }
 
 /**
- * The row that a price set now adds, or undefined where that is the price already, or an operator's that no list may
- * change. The first price of a model holds for the time before too: nothing was priced then.
+ * The row that a price set now adds; none where that is the price already, or an operator's that no list may change. The first price of a model holds for the time before too: nothing was priced then.
  */
-export function setNow(price: Omit<NewPrice, "validFrom">, catalogue: Catalogue, now: number): NewPrice | undefined {
+export function setNow(price: Omit<NewPrice, "validFrom">, catalogue: Catalogue, now: number): NewPrice[] {
   const held = catalogue.find(price.service, price.model === "" ? undefined : price.model, now);
-  if (held === undefined) return { ...price, validFrom: -Infinity };
+  if (held === undefined) return [{ ...price, validFrom: -Infinity }];
   const operators = held.source === OPERATOR && price.source !== OPERATOR;
-  return operators || samePrice(price, held) ? undefined : { ...price, validFrom: after(catalogue.versions(price), now) };
+  return operators || samePrice(price, held) ? [] : [{ ...price, validFrom: after(catalogue.versions(price), now) }];
 }
 
 /** Now, but later than every row of the same name that holds already. */

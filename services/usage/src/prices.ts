@@ -1,6 +1,9 @@
 /** The prices of this process: a copy of the catalogue that is as new as the transaction that uses it. */
-import type { Tx } from "@tollbooth/shared/db";
+import type { Provider } from "@pydantic/genai-prices";
+import type { Db, Tx } from "@tollbooth/shared/db";
 import { Catalogue } from "./catalogue.ts";
+import { newlyListed } from "./price-change.ts";
+import { listedPrices, platformPrices } from "./price-list.ts";
 import type { NewPrice, Price } from "./price.ts";
 import { addPrices, lockVersion, readPrices, readVersion } from "./prices.store.ts";
 
@@ -15,6 +18,12 @@ export class Prices {
   /** The catalogue as this transaction sees it: all replicas price alike. */
   async current(tx: Tx): Promise<Catalogue> {
     return this.#at(tx, await readVersion(tx));
+  }
+
+  /** Takes over what the public list and our own say anew. Safe to repeat, and by every replica. */
+  async seed(db: Db, providers: readonly Provider[], now: number): Promise<Price[]> {
+    const listed = [...listedPrices(providers), ...platformPrices()];
+    return db.tx((tx) => this.change(tx, (catalogue) => newlyListed(listed, catalogue, now)));
   }
 
   /** Adds the rows that `decide` makes of the catalogue; answers them. One change at a time, whichever process makes it. */

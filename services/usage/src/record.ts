@@ -34,13 +34,12 @@ export interface RecordOptions {
 
 /** Records a batch in a transaction of its own; one answer per submission, in order, each as if it had come alone. */
 export async function record(db: Db, options: RecordOptions, submissions: readonly Submission[]): Promise<(Reply | Fault)[]> {
-  const answers = await db.tx((tx) => recordIn(tx, options, submissions));
+  const answers = await db.tx((tx) => recordSubmissions(tx, options, submissions));
   crashPoint("record.after-commit");
   return answers;
 }
 
-/** The same in the caller's transaction. */
-export async function recordIn(tx: Tx, options: RecordOptions, submissions: readonly Submission[]): Promise<(Reply | Fault)[]> {
+async function recordSubmissions(tx: Tx, options: RecordOptions, submissions: readonly Submission[]): Promise<(Reply | Fault)[]> {
   const now = options.now();
   const keys = await Keys.recall(tx, submissions.flatMap(({ keyed }) => keyed ?? []));
   const answers = new Map<Submission, Reply | Fault>();
@@ -48,7 +47,7 @@ export async function recordIn(tx: Tx, options: RecordOptions, submissions: read
   for (let left = submissions; left.length > 0; left = left.filter((submission) => !answers.has(submission))) {
     const first = firstUses(left);
     const fresh = first.filter(({ keyed }) => keyed === undefined || keys.before(keyed, now) === undefined);
-    const outcomes = await recordReports(tx, options, now, fresh.flatMap(({ reports }) => reports));
+    const outcomes = await recordReports(tx, options, fresh.flatMap(({ reports }) => reports), now);
     for (const submission of first) {
       const apply = () => submission.answer(submission.reports.map((reported) => outcomes.get(reported) as Outcome));
       answers.set(submission, keys.once(submission.keyed, now, apply));
@@ -69,8 +68,8 @@ function firstUses(submissions: readonly Submission[]): Submission[] {
   });
 }
 
-/** Records reports; what became of each. */
-async function recordReports(tx: Tx, { prices, byokFee }: RecordOptions, now: number, reports: readonly Reported[]): Promise<Map<Reported, Outcome>> {
+/** Records reports in the caller's transaction; answers what became of each. */
+export async function recordReports(tx: Tx, { prices, byokFee }: Omit<RecordOptions, "now">, reports: readonly Reported[], now: number): Promise<Map<Reported, Outcome>> {
   if (reports.length === 0) return new Map();
   const { find } = await prices.current(tx);
   const drafts = new Map(reports.map((reported) => [reported, draft(reported, find, byokFee, now)]));

@@ -28,15 +28,24 @@ export type PricedUnit = (typeof PRICED_UNITS)[number];
 const MARKUP_CLASSES = ["free", "budget", "standard", "premium"] as const;
 const TimeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, "a time of the UTC day, such as 16:30");
 
-export const PriceRate = z.strictObject({
-  unit: z.enum(PRICED_UNITS),
-  price: PriceText,
-  /** Holds for prompts of strictly more tokens, output included. */
-  above_tokens: Tokens.optional(),
-  /** Holds from this time of the UTC day up to the other, over midnight where it ends before it starts. */
-  utc_from: TimeOfDay.optional(),
-  utc_to: TimeOfDay.optional(),
-}).refine((rate) => (rate.utc_from === undefined) === (rate.utc_to === undefined), { path: ["utc_to"], message: "utc_from and utc_to go together" });
+export const PriceRate = z
+  .strictObject({
+    unit: z.enum(PRICED_UNITS),
+    price: PriceText,
+    /** Holds for prompts of strictly more tokens, output included. */
+    above_tokens: Tokens.optional(),
+    /** Holds from this time of the UTC day up to the other, over midnight where it ends before it starts. */
+    utc_from: TimeOfDay.optional(),
+    utc_to: TimeOfDay.optional(),
+  })
+  .refine((rate) => (rate.utc_from === undefined) === (rate.utc_to === undefined), {
+    path: ["utc_to"],
+    message: "utc_from and utc_to go together",
+  })
+  .refine((rate) => rate.utc_from === undefined || rate.utc_from !== rate.utc_to, {
+    path: ["utc_to"],
+    message: "a time of day ends at another time than it starts",
+  });
 
 const rateKey = (rate: z.output<typeof PriceRate>) => `${rate.unit} ${rate.above_tokens ?? 0} ${rate.utc_from ?? ""}`;
 
@@ -48,7 +57,11 @@ const Sheet = {
   class: z.enum(MARKUP_CLASSES).optional(),
   /** The model gives nothing but text: only then do prices of 0 mean free. */
   text_only: z.boolean().optional(),
-  rates: z.array(PriceRate).min(1).max(100).refine((rates) => new Set(rates.map(rateKey)).size === rates.length, "two rates for one unit, length and time"),
+  rates: z
+    .array(PriceRate)
+    .min(1)
+    .max(100)
+    .refine((rates) => new Set(rates.map(rateKey)).size === rates.length, "two rates for one unit, length and time"),
 };
 export const PriceSheet = z.strictObject(Sheet);
 
@@ -69,7 +82,11 @@ export const importPrices = command({
   summary: "Takes over a provider's price list; what did not change stays, a bad price is refused by itself",
   access: ["service"],
   input: z.strictObject({ service: Id, source: Id, prices: z.array(z.unknown()).max(5000) }),
-  output: z.object({ changed: Whole, unchanged: Whole, refused: z.array(z.object({ index: Whole, detail: z.string() })) }),
+  output: z.object({
+    changed: Whole,
+    unchanged: Whole,
+    refused: z.array(z.object({ index: Whole, detail: z.string() })),
+  }),
   faults: [],
 });
 
@@ -95,7 +112,10 @@ export const quoteCost = command({
   subject: "usage.cost",
   summary: "What a use would cost, without recording it, and how that comes about",
   access: ["service"],
-  input: z.strictObject({ ...Use, byok: z.boolean().optional(), at: Instant.optional() }).refine(oneCost, ONE_COST).refine(unitCounts, UNIT_COUNTS),
+  input: z
+    .strictObject({ ...Use, byok: z.boolean().optional(), at: Instant.optional() })
+    .refine(oneCost, ONE_COST)
+    .refine(unitCounts, UNIT_COUNTS),
   output: z.object({
     provider_cost: MoneyText,
     platform_markup: MoneyText,

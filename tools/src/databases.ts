@@ -21,8 +21,13 @@ export async function makeDatabases(
   } finally {
     await db.close();
   }
+  return databaseUrlsOf(superuserUrl, passwords);
+}
+
+/** The URL of each service's database on a server. */
+export function databaseUrlsOf(serverUrl: string, passwords: Readonly<Record<Owner, string>>): Record<Owner, string> {
   const urlOf = (owner: Owner) => {
-    const url = new URL(superuserUrl);
+    const url = new URL(serverUrl);
     url.username = nameOf(owner);
     url.password = passwords[owner];
     url.pathname = `/${nameOf(owner)}`;

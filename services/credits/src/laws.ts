@@ -1,0 +1,87 @@
+/** What must hold of the ledger's tables, once time is settled; the audit and the tests try it. */
+import type { Law } from "@tollbooth/shared/law";
+import { sql } from "@tollbooth/shared/sql";
+
+export const laws: readonly Law[] = [
+  {
+    invariant: 1,
+    says: "every balance is the sum of its journal",
+    breaches: sql`
+      select a.user_id || ': balance ' || a.balance || ', journal ' || coalesce(sum(t.amount), 0) as breach
+      from user_credits a left join credit_transactions t using (user_id)
+      group by a.user_id having a.balance <> coalesce(sum(t.amount), 0)`,
+  },
+  {
+    invariant: 1,
+    says: "every balance is its live lots + held - debt",
+    breaches: sql`
+      select a.user_id || ': balance ' || a.balance || ', lots + held - debt ' || coalesce(sum(l.remaining), 0) + a.held - a.debt as breach
+      from user_credits a left join credit_lots l on l.user_id = a.user_id and l.active
+      group by a.user_id having a.balance <> coalesce(sum(l.remaining), 0) + a.held - a.debt`,
+  },
+  {
+    invariant: 1,
+    says: "bonus credits are what is left of live bonus lots",
+    breaches: sql`
+      select a.user_id || ': bonus ' || a.bonus_credits || ', lots ' || coalesce(sum(l.remaining), 0) as breach
+      from user_credits a left join credit_lots l on l.user_id = a.user_id and l.active and l.kind = 'bonus'
+      group by a.user_id having a.bonus_credits <> coalesce(sum(l.remaining), 0)`,
+  },
+  {
+    invariant: 1,
+    says: "every journal counts from 1 without gaps to its account's last line",
+    breaches: sql`
+      select a.user_id || ': last line ' || a.last_seq || ', lines ' || count(t.seq) || ', highest ' || coalesce(max(t.seq), 0) as breach
+      from user_credits a left join credit_transactions t using (user_id)
+      group by a.user_id having a.last_seq <> count(t.seq) or a.last_seq <> coalesce(max(t.seq), 0)`,
+  },
+  {
+    invariant: 1,
+    says: "every balance_after is the sum of the lines up to it",
+    breaches: sql`
+      select user_id || ': line ' || seq || ' says ' || balance_after || ', the lines add up to ' || total as breach
+      from (select user_id, seq, balance_after, sum(amount) over (partition by user_id order by seq) as total from credit_transactions) j
+      where balance_after <> total`,
+  },
+  {
+    invariant: 1,
+    says: "the draws of every line add up to its amount",
+    breaches: sql`
+      select user_id || ': line ' || seq || ' of ' || amount || ', draws ' || draws as breach from credit_transactions
+      where amount <> (select sum((d->>'amount')::numeric) from json_array_elements(draws) d)`,
+  },
+  {
+    invariant: 3,
+    says: "every lot is worth what the journal drew from and into it",
+    breaches: sql`
+      select l.user_id || ': lot ' || l.lot || ' has ' || l.remaining || ', its draws ' || coalesce(sum(d.amount), 0) as breach
+      from credit_lots l left join (
+        select user_id, d->>'lot' as lot, (d->>'amount')::numeric as amount from credit_transactions, json_array_elements(draws) d
+      ) d on d.user_id = l.user_id and d.lot = l.lot::text
+      where l.active group by l.user_id, l.lot, l.remaining having l.remaining <> coalesce(sum(d.amount), 0)`,
+  },
+  {
+    invariant: 4,
+    says: "nothing is owed while credits are there",
+    breaches: sql`
+      select a.user_id || ': owes ' || a.debt || ' and has ' || sum(l.remaining) as breach
+      from user_credits a join credit_lots l on l.user_id = a.user_id and l.active
+      where a.debt > 0 group by a.user_id, a.debt having sum(l.remaining) > 0`,
+  },
+  {
+    invariant: 5,
+    says: "no line of an event without its inbox row",
+    breaches: sql`
+      select t.user_id || ': line ' || t.seq || ' of ' || t.key as breach
+      from credit_transactions t left join inbox i
+        on i.user_id = t.user_id and i.consumer = 'credits' and i.event_id::text = substr(t.key, 7) and i.outcome = 'applied'
+      where t.key like 'event:%' and i.event_id is null and t.created_at > now() - interval '99 days'`,
+  },
+  {
+    invariant: 5,
+    says: "no event has two lines",
+    breaches: sql`
+      select user_id || ': ' || key || ' has ' || count(*) || ' lines' as breach from credit_transactions
+      where key like 'event:%' group by user_id, key having count(*) > 1`,
+  },
+];

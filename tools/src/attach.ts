@@ -1,0 +1,32 @@
+/** The addresses of the platform of this checkout, for programs that come to it from outside. */
+import { HOME } from "./checkout.ts";
+import { databaseUrlsOf, type Owner } from "./databases.ts";
+import { readKept } from "./kept.ts";
+
+export interface Attached {
+  readonly gatewayUrl: string;
+  readonly natsUrl: string;
+  readonly databaseUrls: Readonly<Record<Owner, string>>;
+}
+
+const GATEWAY_PORT = "8084";
+
+/** Given addresses first, then those that `npm start` keeps. Throws one sentence where there is neither. */
+export async function attach(env: NodeJS.ProcessEnv, folder = HOME): Promise<Attached> {
+  const kept = await readKept(folder);
+  const ours = kept && databaseUrlsOf(`postgres://127.0.0.1:${kept.postgresPort}`, kept.passwords);
+  const given = (setting: string, otherwise: string | undefined): string => {
+    const address = env[setting] || otherwise;
+    if (address === undefined)
+      throw new Error(`There is no platform here yet: run npm start first, or set ${setting}.`);
+    return address;
+  };
+  return {
+    gatewayUrl: given("GATEWAY_URL", `http://127.0.0.1:${env["GATEWAY_PORT"] || GATEWAY_PORT}`),
+    natsUrl: given("NATS_URL", kept && `nats://127.0.0.1:${kept.natsPort}`),
+    databaseUrls: {
+      credits: given("CREDITS_DATABASE_URL", ours?.credits),
+      usage: given("USAGE_DATABASE_URL", ours?.usage),
+    },
+  };
+}

@@ -31,7 +31,8 @@ const PriceRow = z.object({
   class: z.enum(["free", "budget", "standard", "premium"]).nullable(),
   text_only: z.boolean(),
   source: z.string(),
-  valid_from: z.number(),
+  // zod's number() takes no -Infinity.
+  valid_from: z.custom<number>((value) => typeof value === "number"),
 });
 
 const RateRow = z.object({

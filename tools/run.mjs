@@ -45,7 +45,7 @@ function isInstalled() {
   const installed = packagesOf(record);
   const wanted = packagesOf(join(ROOT, "package-lock.json"));
   return Object.entries(wanted).every(([path, { version, optional }]) => {
-    if (path === "" || !path.startsWith("node_modules/")) return true;
+    if (!path.includes("node_modules/")) return true;
     // Packages for other platforms are never there.
     return installed[path] === undefined ? optional === true : installed[path].version === version;
   });

@@ -97,11 +97,15 @@ async function openLog(path: string) {
   return open(path, "a", 0o600);
 }
 
-const TAIL_LINES = 8;
+const TAIL_LINES = 6;
+const TAIL_LINE_MAX = 400;
 
-/** The last lines of a log, from a byte on. */
+/** The last lines of a log, from a byte on; long ones are cut. */
 export async function tail(logFile: string, from = 0): Promise<string> {
   const text = (await readFile(logFile).catch(() => Buffer.alloc(0))).subarray(from).toString("utf8");
   const lines = text.trimEnd().split("\n");
-  return lines.slice(-TAIL_LINES).join("\n");
+  return lines
+    .slice(-TAIL_LINES)
+    .map((line) => (line.length > TAIL_LINE_MAX ? `${line.slice(0, TAIL_LINE_MAX)} ...` : line))
+    .join("\n");
 }

@@ -46,6 +46,8 @@ export async function openBus(options: { url: string; name: string; log: Log }):
     reconnectTimeWait: RECONNECT_WAIT_MS,
     pingInterval: 5_000,
     maxPingOut: 2,
+    // Else every request makes an Error of its own for its stack: a tenth of what a request costs the gateway.
+    noAsyncTraces: true,
   }).catch((cause: Error) => {
     throw new Error(`the message broker at NATS_URL does not answer: ${cause.message}`, { cause });
   });

@@ -27,8 +27,8 @@ export const PROBLEMS: Readonly<Record<FaultCode, Kind>> = {
   unpriced_model:          { status: 422, title: "The model has no price", about: "State `cost` or `provider_cost`, or have an administrator set the model's price." },
   rate_limited:            { status: 429, title: "Too many requests", about: "Wait as many seconds as `Retry-After` says." },
   internal:                { status: 500, title: "Something went wrong on our side", about: "It has been logged under `trace_id`. A POST may be repeated with the same Idempotency-Key." },
-  unavailable:             { status: 503, title: "A part of the platform is away", about: "Nothing was done. Try again after as many seconds as `Retry-After` says." },
-  overloaded:              { status: 503, title: "The platform has too much to do", about: "Nothing was done. Try again after as many seconds as `Retry-After` says." },
+  unavailable:             { status: 503, title: "A part of the platform is away", about: "Try again after as many seconds as `Retry-After` says; a POST with the same Idempotency-Key is done once." },
+  overloaded:              { status: 503, title: "The platform has too much to do", about: "Try again after as many seconds as `Retry-After` says; a POST with the same Idempotency-Key is done once." },
   timeout:                 { status: 504, title: "There was no answer in time", about: "Whether it was done is not known. Ask again with the same Idempotency-Key: it is done once." },
 };
 
@@ -56,19 +56,24 @@ export function sendProblem(res: Response, fault: Fault, more: object = {}): voi
   res.status(status).set("Cache-Control", "no-store").type("application/problem+json").send(JSON.stringify(problem));
 }
 
-/** The last stop of what was thrown. What is not a Fault, and what goes wrong on our side, is logged with its cause. */
+/** The last stop of what was thrown: it is logged if it is our fault, and answered. */
 export function problemHandler(log: Log): ErrorRequestHandler {
   return (thrown: unknown, _req, res, next) => {
     const fault =
       thrown instanceof URIError
         ? new Fault("not_found", "the path is not valid percent-encoded UTF-8")
         : Fault.from(thrown);
-    const { status } = PROBLEMS[fault.code];
-    if (status >= 500)
-      log[status === 500 ? "error" : "warn"]({ err: fault.more.cause ?? fault, code: fault.code }, fault.message);
+    tell(log, fault);
     if (res.headersSent) return next(thrown);
     sendProblem(res, fault);
   };
+}
+
+/** A bug is logged with its stack. While a part is away there are many refusals: each is one short line. */
+function tell(log: Log, fault: Fault): void {
+  const { cause } = fault.more;
+  if (fault.code === "internal") log.error({ err: cause ?? fault }, fault.message);
+  else if (PROBLEMS[fault.code].status >= 500) log.warn({ code: fault.code, cause: String(cause) }, fault.message);
 }
 
 /** The page that a problem's `type` leads to. */

@@ -10,7 +10,7 @@ import { readLetters } from "./dead-letters.store.ts";
 import { redrive, type Redriven } from "./dead-letters.ts";
 import { isTrusted, reportHash, sourceOf, type Reported } from "./event.ts";
 import { keptFrom } from "./partitions.ts";
-import { dayOf, keptPart, monthOf, periodOf, piecesOf, type Period } from "./period.ts";
+import { dayOf, keptPart, monthOf, periodOf, piecesOf, type End, type Period } from "./period.ts";
 import { priceEndpoints } from "./price-handlers.ts";
 import { isKnown, readTallies } from "./reads.store.ts";
 import type { Outcome, RecordOptions } from "./record.ts";
@@ -104,7 +104,7 @@ function reading({ db, options, retentionMonths }: Usage): Endpoint[] {
     }
     return found;
   };
-  const asked = ({ start_date, end_date }: { start_date?: number | undefined; end_date?: number | undefined }): Period => {
+  const asked = ({ start_date, end_date }: { start_date?: number | undefined; end_date?: End | undefined }): Period => {
     const now = options.now();
     const period = periodOf(start_date, end_date, now);
     if (period !== undefined) return keptPart(period, keptFrom(now, retentionMonths));

@@ -17,11 +17,17 @@ export interface Pieces {
   readonly moments: readonly [Period, Period];
 }
 
+/** Where a period ends, and the last moment at which it may start. */
+export interface End {
+  readonly end: number;
+  readonly last: number;
+}
+
 /** The period that was asked for; the last 30 days up to the end, where no start is given. Undefined where it starts after its end. */
-export function periodOf(start: number | undefined, end: number | undefined, now: number): Period | undefined {
-  const until = end ?? now;
-  const from = start ?? until - DEFAULT_MS;
-  return from > until ? undefined : { start: from, end: until };
+export function periodOf(start: number | undefined, stated: End | undefined, now: number): Period | undefined {
+  const { end, last } = stated ?? { end: now, last: now };
+  const from = start ?? end - DEFAULT_MS;
+  return from > last ? undefined : { start: from, end };
 }
 
 /** A period whose ragged minutes are no longer kept is cut to the whole hours inside it. */

@@ -51,20 +51,26 @@ interface Stated {
 }
 export const oneCost = (use: Stated) => use.cost === undefined || use.provider_cost === undefined;
 export const unitCounts = (use: Stated) => use.unit === undefined || use.quantity !== undefined;
-export const ONE_COST = { path: ["cost"], message: "state cost (the total) or provider_cost (markup is added), not both" };
+export const ONE_COST = {
+  path: ["cost"],
+  message: "state cost (the total) or provider_cost (markup is added), not both",
+};
 export const UNIT_COUNTS = { path: ["quantity"], message: "a unit needs a quantity" };
 
 /** What may be said of one use of a service. The fields after `metadata` are for services and admins. */
-export const UsageReport = z.strictObject({
-  ...Use,
-  event_id: EventId.optional(),
-  occurred_at: Instant.optional(),
-  metadata: Metadata.optional(),
-  ...OnUser,
-  byok: z.boolean().optional(),
-  hold_id: Id.optional(),
-  source: Id.optional(),
-}).refine(oneCost, ONE_COST).refine(unitCounts, UNIT_COUNTS);
+export const UsageReport = z
+  .strictObject({
+    ...Use,
+    event_id: EventId.optional(),
+    occurred_at: Instant.optional(),
+    metadata: Metadata.optional(),
+    ...OnUser,
+    byok: z.boolean().optional(),
+    hold_id: Id.optional(),
+    source: Id.optional(),
+  })
+  .refine(oneCost, ONE_COST)
+  .refine(unitCounts, UNIT_COUNTS);
 export type UsageReport = z.output<typeof UsageReport>;
 
 export const UsageEvent = z.object({
@@ -103,7 +109,13 @@ export const trackUsageBatch = command({
     z.object({
       status: z.enum(["recorded", "duplicate", "refused"]),
       event: UsageEvent.optional(),
-      problem: z.object({ code: z.string(), detail: z.string(), errors: z.array(z.object({ path: z.string(), message: z.string() })).optional() }).optional(),
+      problem: z
+        .object({
+          code: z.string(),
+          detail: z.string(),
+          errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+        })
+        .optional(),
     }),
   ),
   faults: ["idempotency_conflict", "idempotency_key_expired"],
@@ -152,10 +164,19 @@ const DAY_MS = 86_400_000;
 const PERIOD_HELP = { error: "a time such as 2026-01-31T12:00:00Z, or a date such as 2026-01-31" };
 const Day = z.iso.date().transform((text) => Date.parse(text));
 
+/** Where a period ends, and the last moment at which one that ends there may start. */
+const End = z.union(
+  [
+    Instant.transform((ms) => ({ end: ms, last: ms })),
+    Day.transform((ms) => ({ end: ms + DAY_MS, last: ms + DAY_MS - 1 })),
+  ],
+  PERIOD_HELP,
+);
+
 /** A period as a query states it: an end that is an instant is exclusive, an end that is a date includes its day. */
 const Period = {
   start_date: z.union([Instant, Day], PERIOD_HELP).optional(),
-  end_date: z.union([Instant, Day.transform((ms) => ms + DAY_MS)], PERIOD_HELP).optional(),
+  end_date: End.optional(),
 };
 
 const Whole = z.number().int();
@@ -253,7 +274,13 @@ export const listDeadLetters = command({
   subject: "usage.dead-letters.list",
   summary: "Reports that could not be read or priced and wait to be driven again, oldest first",
   access: "internal",
-  input: z.strictObject({ limit: Count(1, 500, 50), after: z.string().regex(/^\d{1,18}$/).optional() }),
+  input: z.strictObject({
+    limit: Count(1, 500, 50),
+    after: z
+      .string()
+      .regex(/^\d{1,18}$/)
+      .optional(),
+  }),
   output: z.array(
     z.object({
       id: z.string(),
@@ -272,7 +299,18 @@ export const redriveDeadLetters = command({
   subject: "usage.dead-letters.redrive",
   summary: "Records dead letters as if they came now, without the age limit; one answer per id, in the order asked",
   access: "internal",
-  input: z.strictObject({ ids: z.array(z.string().regex(/^\d{1,18}$/)).min(1).max(500) }),
-  output: z.array(z.object({ id: z.string(), status: z.enum(["recorded", "duplicate", "refused", "unknown"]), detail: z.string().optional() })),
+  input: z.strictObject({
+    ids: z
+      .array(z.string().regex(/^\d{1,18}$/))
+      .min(1)
+      .max(500),
+  }),
+  output: z.array(
+    z.object({
+      id: z.string(),
+      status: z.enum(["recorded", "duplicate", "refused", "unknown"]),
+      detail: z.string().optional(),
+    }),
+  ),
   faults: [],
 });

@@ -1,0 +1,79 @@
+/** The house rules as tables; tidy.test.ts holds them. A new file of a service finds its place here first. */
+
+/** The rooms of a service, from the top down: a room imports from its own row and from those below it. */
+export interface Rooms {
+  /** Builds, wires, reads the settings. */
+  readonly main: readonly string[];
+  /** Answers contracts, consumes events. */
+  readonly doors: readonly string[];
+  /** Joins transaction, rule, store and outbox. */
+  readonly middle: readonly string[];
+  /** The only SQL. */
+  readonly stores: readonly string[];
+  /** Rules: functions of values. No clock, no random, no IO, no log. */
+  readonly pure: readonly string[];
+}
+
+// prettier-ignore
+export const HOUSE: Readonly<Record<string, Rooms>> = {
+  credits: {
+    main: ["main", "config"],
+    doors: ["handlers", "charges"],
+    middle: ["posting"],
+    stores: ["store", "reads", "laws"],
+    pure: ["account", "balance", "command", "ledger", "lots"],
+  },
+  usage: {
+    main: ["main", "config"],
+    doors: ["handlers", "price-handlers", "report", "dead-letters"],
+    middle: ["event", "partitions", "prices", "record", "tracker"],
+    stores: ["store", "dead-letters.store", "partitions.store", "prices.store", "reads.store", "laws"],
+    pure: ["catalogue", "cost", "group", "match", "period", "price", "price-change", "price-list", "quantities", "tally"],
+  },
+  gateway: {
+    main: ["main", "config"],
+    doors: ["app"],
+    middle: ["auth", "health", "input", "limits", "problem", "rest", "server", "trail"],
+    stores: [],
+    pure: ["idempotency"],
+  },
+};
+
+/** What a pure room may import besides pure rooms: exact money, refusals, contracts, and data. */
+export const PURE_IMPORTS = [
+  /^@tollbooth\/shared\/(money|fault|pricing|contract|contracts\/\w+)$/,
+  /^zod$/,
+  /^@pydantic\/genai-prices$/,
+];
+
+/** Rooms of shared that are pure too. */
+export const PURE_SHARED = ["money", "fault", "contract", "sql"];
+
+/** What a pure room never says: the time, chance, the process and the console are arguments or do not concern it. */
+export const IMPURE =
+  /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\brandomUUID\b|\bprocess\.|\bconsole\.|\bperformance\b|\bsetTimeout\b|\bfetch\(/;
+
+/** Who may import what is heavy, or what we may want to exchange one day. Tests are free to. */
+// prettier-ignore
+export const OWNERS: Readonly<Record<string, RegExp>> = {
+  "pg": /^packages\/shared\/src\/db\.ts$/,
+  "nats": /^packages\/shared\/src\/(bus|serve|wire|streams|consumer)\.ts$/,
+  "decimal.js": /^packages\/shared\/src\/money\.ts$/,
+  "@opentelemetry/": /^packages\/shared\/src\/telemetry\.ts$/,
+  "pino": /^packages\/shared\/src\/log\.ts$/,
+  "canonicalize": /^packages\/shared\/src\/idempotency\.ts$/,
+  "testcontainers": /^packages\/shared\/src\/testing\//,
+  "express": /^services\/gateway\//,
+  "cors": /^services\/gateway\//,
+  "helmet": /^services\/gateway\//,
+  "rate-limiter-flexible": /^services\/gateway\//,
+  "jose": /^(services\/gateway\/src\/auth|tools\/src\/jwt)\.ts$/,
+  "commander": /^tools\//,
+  "@pydantic/genai-prices": /^services\/usage\//,
+};
+
+/** Names that say what kind of thing a file is, or nothing: they attract whatever has no home. */
+export const FORBIDDEN_NAMES = /^(utils?|helpers?|common|types?|constants?|misc|index|lib|shared)\./;
+
+/** A file longer than this has two subjects, or an ADR that says why it has one. */
+export const LINES_MAX = 300;

@@ -157,7 +157,8 @@ describe("facts that leave through the outbox", () => {
   test("survive a broker whose store is lost after it acknowledged them", async () => {
     const ids = await write(200);
     await relay();
-    await nats.kill("SIGKILL");
+    nats.kill("SIGKILL");
+    await nats.stop();
     await rm(storeDir, { recursive: true, force: true });
     nats = await broker();
     expect(await until(() => bus.connected(), 10_000)).toBe(true);

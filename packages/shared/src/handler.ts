@@ -1,6 +1,6 @@
 /** The door of a service: bytes in, parsed once by the contract, authorised by its table; an answer out. */
 import type { z } from "zod";
-import type { Ask, Caller, Command } from "./contract.ts";
+import type { Access, Ask, Caller, Command } from "./contract.ts";
 import { Fault, type FieldProblem } from "./fault.ts";
 
 /** An answer as it leaves: the exact text, kept so that a repeat gives the same bytes. */
@@ -38,7 +38,7 @@ export function handle<I extends z.ZodType, O extends z.ZodType>(
     answer: async (body, ask) => {
       if (Date.now() > ask.deadlineMs)
         throw new Fault("timeout", "the request came too late to be answered in time", { retryAfterS: 1 });
-      admit(contract, ask.caller);
+      mayAsk(contract.access, ask.caller);
       const input = parseInput(contract.input, readJson(body));
       const result = await work(input, { ...ask, onUser: (named) => actsOn(contract, ask.caller, named) });
       return result instanceof Reply ? result : new Reply(JSON.stringify(result));
@@ -105,10 +105,10 @@ function invalid(path: string, message: string): Fault {
   });
 }
 
-/** Whether this caller may use the command at all. */
-function admit({ access, subject }: Command, caller: Caller | undefined): void {
+/** Throws `unauthenticated` or `forbidden` unless this caller may ask what has this access. */
+export function mayAsk(access: Access, caller: Caller | undefined): void {
   if (access === "internal" || access === "public") return;
-  if (caller === undefined) throw new Fault("unauthenticated", `${subject} needs to know who asks`);
+  if (caller === undefined) throw new Fault("unauthenticated", "this needs a token");
   if (caller.roles.includes("admin") || access.some((role) => caller.roles.includes(role))) return;
   throw new Fault("forbidden", "your role may not do this");
 }

@@ -17,9 +17,10 @@ import {
 } from "@opentelemetry/api";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import { BatchSpanProcessor, NodeTracerProvider } from "@opentelemetry/sdk-trace-node";
+import { Fault, type FaultCode } from "./fault.ts";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 
-export { SpanKind, type Link, type Span };
+export { SpanKind, SpanStatusCode, type Link, type Span };
 
 /** The headers that carry a trace between processes and through the outbox: `traceparent`, `tracestate`. */
 export type TraceHeaders = Record<string, string>;
@@ -50,7 +51,10 @@ interface SpanOptions {
   readonly parent?: TraceHeaders;
 }
 
-/** Runs `work` inside a span. What it throws marks the span and is thrown on. */
+/** The refusals that say that we failed, and not that the caller asked for what he cannot have. */
+const OUR_FAULTS: ReadonlySet<string> = new Set<FaultCode>(["internal", "unavailable", "overloaded", "timeout"]);
+
+/** Runs `work` inside a span. What it throws is thrown on; it marks the span as failed unless it is an ordinary refusal. */
 export async function inSpan<T>(name: string, options: SpanOptions, work: (span: Span) => Promise<T>): Promise<T> {
   const { parent, ...rest } = options;
   const from = parent === undefined ? context.active() : extract(parent);
@@ -58,7 +62,9 @@ export async function inSpan<T>(name: string, options: SpanOptions, work: (span:
   try {
     return await context.with(trace.setSpan(from, span), () => work(span));
   } catch (thrown) {
-    span.setStatus({ code: SpanStatusCode.ERROR, message: thrown instanceof Error ? thrown.message : String(thrown) });
+    const code = thrown instanceof Fault ? thrown.code : "internal";
+    span.setAttribute("error.type", code);
+    if (OUR_FAULTS.has(code)) span.setStatus({ code: SpanStatusCode.ERROR });
     throw thrown;
   } finally {
     span.end();

@@ -244,9 +244,7 @@ async function booksOf(run: string) {
 
 const told = (outcomes: readonly (Reply | Fault)[]) =>
   outcomes.map((outcome) =>
-    outcome instanceof Fault
-      ? outcome.code
-      : String(z.object({ balance: z.string() }).parse(JSON.parse(outcome.json)).balance),
+    outcome instanceof Fault ? outcome.code : z.object({ balance: z.string() }).parse(JSON.parse(outcome.json)).balance,
   );
 
 describe("laws", () => {

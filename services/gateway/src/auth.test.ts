@@ -3,8 +3,7 @@ import { createHmac } from "node:crypto";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
-import type { Role } from "@tollbooth/shared/contract";
-import { authorize, openAuth, type Auth } from "./auth.ts";
+import { openAuth, type Auth } from "./auth.ts";
 import { SECRET, token } from "./testing/gateway.ts";
 
 const settings = { AUTH_JWT_SECRET: SECRET, AUTH_ISSUER: "tollbooth", AUTH_AUDIENCE: "tollbooth" };
@@ -222,30 +221,4 @@ describe("with a key set", () => {
     });
     expect(await refusal(nowhere, await sign("ES256", "one", privateKey))).toMatchObject({ code: "unavailable" });
   });
-});
-
-const asked = (role: Role | undefined) => (role === undefined ? undefined : { sub: "x", roles: [role] });
-
-// prettier-ignore
-test.each([
-  ["public",            undefined],
-  ["public",            "user"   ],
-  [["user"],            "user"   ],
-  [["user"],            "admin"  ],
-  [["user", "service"], "service"],
-  [["admin"],           "admin"  ],
-] as const)("what is for %j may be asked by %s", (access, role) => {
-  expect(() => authorize(access, asked(role))).not.toThrow();
-});
-
-// prettier-ignore
-test.each([
-  [["user"],            undefined, "unauthenticated"],
-  ["internal",          undefined, "unauthenticated"],
-  [["user"],            "service", "forbidden"],
-  [["service"],         "user",    "forbidden"],
-  [["admin"],           "service", "forbidden"],
-  ["internal",          "service", "forbidden"],
-] as const)("what is for %j may not be asked by %s: %s", (access, role, code) => {
-  expect(() => authorize(access, asked(role))).toThrow(expect.objectContaining({ code }));
 });

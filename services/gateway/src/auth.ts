@@ -1,7 +1,7 @@
 /** Who asks: a bearer token becomes a Caller or is refused. */
 import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyOptions } from "jose";
 import { hash } from "node:crypto";
-import { Id, type Access, type Caller, type Role } from "@tollbooth/shared/contract";
+import { Id, type Caller, type Role } from "@tollbooth/shared/contract";
 import { Fault } from "@tollbooth/shared/fault";
 
 export interface AuthSettings {
@@ -60,15 +60,6 @@ export function openAuth(settings: AuthSettings, now: () => number = Date.now): 
       return caller;
     },
   };
-}
-
-/** Throws `unauthenticated` or `forbidden` unless the caller may ask what has this access. */
-export function authorize(access: Access, caller: Caller | undefined): void {
-  if (access === "public") return;
-  if (caller === undefined) throw unauthenticated("this needs a token");
-  const mayAsk =
-    caller.roles.includes("admin") || (access !== "internal" && access.some((role) => caller.roles.includes(role)));
-  if (!mayAsk) throw new Fault("forbidden", "your role may not do this");
 }
 
 type VerifySignature = (token: string, options: JWTVerifyOptions) => Promise<JWTPayload>;

@@ -3,7 +3,7 @@ import { Router, type Request, type RequestHandler, type Response } from "expres
 import type { Bus } from "@tollbooth/shared/bus";
 import type { Caller, Command, Route } from "@tollbooth/shared/contract";
 import { Fault } from "@tollbooth/shared/fault";
-import { authorize } from "./auth.ts";
+import { mayAsk } from "@tollbooth/shared/handler";
 import { idempotencyKey } from "./idempotency.ts";
 import { bodyReader, queryInput, queryOf } from "./input.ts";
 
@@ -39,7 +39,7 @@ function answer(command: Mounted, { bus, requestTimeoutMs, admit }: Rest): Reque
   return async (req, res) => {
     res.locals.route = `${PREFIX}${path}`;
     const caller = await admit(req, res);
-    authorize(command.access, caller);
+    mayAsk(command.access, caller);
     const key = method === "post" ? idempotencyKey(req.headersDistinct["idempotency-key"]) : undefined;
     const json = method === "post" ? await readBody(req, res) : queryInput(req);
     const reply = await bus.forward(command, json, {

@@ -2,7 +2,7 @@
 import type { Request, RequestHandler, Response } from "express";
 import { randomUUID } from "node:crypto";
 import type { Log } from "@tollbooth/shared/log";
-import { inSpan, SpanKind, type TraceHeaders } from "@tollbooth/shared/telemetry";
+import { inSpan, SpanKind, SpanStatusCode, type TraceHeaders } from "@tollbooth/shared/telemetry";
 
 declare global {
   namespace Express {
@@ -36,7 +36,9 @@ export function trail(log: Log): RequestHandler {
       const { route, code } = res.locals;
       if (route !== undefined) span.updateName(`${req.method} ${route}`).setAttribute("http.route", route);
       span.setAttribute("http.response.status_code", res.statusCode);
-      if (res.statusCode >= 500) span.setAttribute("error.type", code ?? String(res.statusCode));
+      if (res.statusCode >= 500) {
+        span.setAttribute("error.type", code ?? String(res.statusCode)).setStatus({ code: SpanStatusCode.ERROR });
+      }
       // Probes come every few seconds for ever; they would bury what users do.
       log[route?.startsWith("/health/") ? "debug" : "info"](lineOf(req, res, startMs), "request");
     });

@@ -1,0 +1,17 @@
+import { expect, test } from "vitest";
+import { commonSettings, databaseSettings, readConfig } from "./config.ts";
+
+const settings = { ...commonSettings, ...databaseSettings("CREDITS") };
+
+test("a bad environment is told whole, every name at once, without its values", () => {
+  const env = { CREDITS_DATABASE_POOL_MAX: "many", LOG_LEVEL: "loud", CREDITS_DATABASE_URL: "mysql://user:hunter2@db" };
+  const read = () => readConfig(settings, env);
+  expect(read).toThrow(/CREDITS_DATABASE_URL[\s\S]*|LOG_LEVEL/);
+  for (const name of Object.keys(env)) expect(read).toThrow(new RegExp(name));
+  expect(read).not.toThrow(/hunter2/);
+});
+
+test("an empty value is as good as none", () => {
+  const config = readConfig(settings, { CREDITS_DATABASE_URL: "postgres://localhost/credits", LOG_LEVEL: "" });
+  expect([config.LOG_LEVEL, config.CREDITS_DATABASE_POOL_MAX]).toEqual(["info", 10]);
+});

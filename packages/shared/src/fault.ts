@@ -8,6 +8,8 @@ export const FAULT_CODES = [
   "insufficient_credits",
   "forbidden",
   "not_found",
+  "hold_ended",
+  "unknown_tier",
   "method_not_allowed",
   "idempotency_conflict",
   "idempotency_key_expired",

@@ -5,7 +5,7 @@ import { balance, type Account, type Line } from "./account.ts";
 import type { Command } from "./command.ts";
 import { decide } from "./ledger.ts";
 import { worth } from "./lots.ts";
-import { charge, DAY_MS, deduct, empty, fresh, grant, START_MS } from "./testing/commands.ts";
+import { charge, DAY_MS, deduct, empty, fresh, grant, settle, START_MS } from "./testing/commands.ts";
 
 interface Played {
   account: Account;
@@ -29,7 +29,7 @@ const left = (account: Account) => Object.fromEntries(account.lots.map((lot) => 
 
 describe("the first sight of a user", () => {
   test("grants the tier's monthly credits once", () => {
-    const { account, lines } = play(fresh(), [0, { kind: "settle" }], [1, { kind: "settle" }]);
+    const { account, lines } = play(fresh(), [0, settle], [1, settle]);
     expect(lines.map(({ type, amount }) => [type, amount.toFixed()])).toEqual([["allocation", "5"]]);
     expect(print(balance(account))).toBe("5.000000000000");
   });
@@ -61,7 +61,7 @@ describe("what was served is owed", () => {
   });
 
   test("free usage is counted and posts no line", () => {
-    const { account, lines } = play(empty(), [0, charge("0", "0.25")], [0, charge("0", "0.5")]);
+    const { account, lines } = play(empty(), [0, charge("0", { freeValue: "0.25" })], [0, charge("0", { freeValue: "0.5" })]);
     expect([lines.length, account.freeTierUsed.toFixed()]).toEqual([0, "0.75"]);
   });
 });
@@ -118,7 +118,7 @@ describe("time is settled before anything is done", () => {
       empty(),
       [0, grant("5", { effectiveAt: START_MS + DAY_MS })],
       [0, charge("2")],
-      [1, { kind: "settle" }],
+      [1, settle],
     );
     expect([account.debt.toFixed(), left(account)]).toEqual(["0", { 1: "3" }]);
   });
@@ -129,7 +129,7 @@ describe("time is settled before anything is done", () => {
       empty(),
       [0, grant("1", { effectiveAt: at })],
       [0, grant("2", { expiresAt: at })],
-      [2, { kind: "settle" }],
+      [2, settle],
     );
     expect(lines.map(({ type, amount }) => [type, amount.toFixed()])).toEqual([
       ["allocation", "2"],
@@ -147,8 +147,8 @@ describe("time is settled before anything is done", () => {
 describe("notices are told on crossing only", () => {
   test("overdrawn once, low once", () => {
     const notices: string[] = [];
-    let account = fresh("10");
-    for (const command of [charge("9.5"), charge("0.1"), charge("1"), charge("1")]) {
+    let account = fresh();
+    for (const command of [charge("4.75"), charge("0.1"), charge("1"), charge("1")]) {
       const decision = decide(account, command, START_MS);
       account = decision.account;
       notices.push(...decision.notices.map(({ kind }) => kind));

@@ -1,13 +1,16 @@
 /**
- * The rules of the ledger as functions of values: no clock, no randomness, no IO. An account and a command make journal
- * lines and the account after them, or a refusal. See docs/ARCHITECTURE.md.
+ * The rules of the ledger as one function of values: no clock, no randomness, no IO. An account and a command make journal
+ * lines and the account after them, or a refusal. See docs/LEDGER.md.
  */
 import { Fault } from "@tollbooth/shared/fault";
-import { print, ZERO } from "@tollbooth/shared/money";
-import { available, balance, credit, newLot, post, type Account, type Actor, type Line, type Told } from "./account.ts";
-import type { Charge, Command, Deduct, Grant } from "./command.ts";
-import { applyDraws, burn, nextDue, type Draw, type Lot } from "./lots.ts";
-import type { Money } from "@tollbooth/shared/money";
+import { print, ZERO, type Money } from "@tollbooth/shared/money";
+import {
+  available, balance, credit, newLot, NOTHING_TOLD, spend, type Account, type Draft, type Line, type PeriodCharge, type Told,
+} from "./account.ts";
+import type { Charge, Command, Correct, Deduct, Grant, Refund, ReleaseHold, Reset, Settle, Switch } from "./command.ts";
+import { capture, createHold, releaseHold } from "./hold.ts";
+import { refund } from "./refund.ts";
+import { afterReturn, chargePeriod, renewMonthly, settle } from "./time.ts";
 
 export interface Notice {
   readonly kind: "granted" | "overdrawn" | "low";
@@ -17,159 +20,181 @@ export interface Notice {
 export interface Decision {
   readonly account: Account;
   readonly lines: readonly Line[];
+  readonly charges: readonly PeriodCharge[];
   readonly notices: readonly Notice[];
+  /** What a switch of tiers costs now, after discounts. */
+  readonly amountDue?: Money;
   /** Why the command did nothing. What time has done stands all the same. */
   readonly refusal?: Fault;
 }
 
-const SYSTEM: Actor = { sub: "tollbooth", role: "system" };
-const NOTHING_TOLD = { key: null, reason: null, service: null, model: null, cost: null, metadata: {} };
 /**
  * What a command does to an account at a moment: first all that time has done until then, each at its own time, then the
  * command. `nowMs` is never before the account's last line.
  */
 export function decide(account: Account, command: Command, nowMs: number): Decision {
-  const settled = settle(account, nowMs);
-  if (command.kind === "settle") return { ...settled, notices: [] };
-  const result = perform(settled.account, command, nowMs);
-  if (result instanceof Fault) return { ...settled, notices: [], refusal: result };
-  return {
-    account: result.account,
-    lines: [...settled.lines, ...result.lines],
-    notices: [...result.notices, ...crossings(settled.account, result.account)],
-  };
+  const draft: Draft = { account, lines: [], charges: [] };
+  settle(draft, nowMs);
+  const before = draft.account;
+  if (command.kind === "settle") return { ...draft, notices: [] };
+  const done = perform(draft, command, nowMs);
+  if (done instanceof Fault) return { ...draft, notices: [], refusal: done };
+  const granted: Notice[] = command.kind === "grant" ? [{ kind: "granted", amount: command.amount }] : [];
+  return { ...draft, ...done, notices: [...granted, ...crossings(before, draft.account)] };
 }
 
-type Done = Pick<Decision, "account" | "lines" | "notices">;
+type Done = Fault | Pick<Decision, "amountDue"> | undefined;
 
-function perform(account: Account, command: Grant | Deduct | Charge, nowMs: number): Done | Fault {
-  if (command.kind === "grant") return grant(account, command, nowMs);
-  if (command.kind === "deduct") return deduct(account, command, nowMs);
-  return charge(account, command, nowMs);
-}
-
-/** What time alone does up to `nowMs`: the first grant, lots that begin, lots that end. */
-function settle(account: Account, nowMs: number): { account: Account; lines: Line[] } {
-  const lines: Line[] = [];
-  let now = account;
-  if (account.lastSeq === 0 && account.tierCredits.gt(ZERO)) {
-    const opened = open(account);
-    now = opened.account;
-    lines.push(opened.line);
+function perform(draft: Draft, command: Exclude<Command, Settle>, nowMs: number): Done {
+  switch (command.kind) {
+    case "grant":
+      return grant(draft, command, nowMs);
+    case "deduct":
+      return deduct(draft, command, nowMs);
+    case "charge":
+      return charge(draft, command, nowMs);
+    case "correct":
+      spend(draft, "adjustment", "correction", command.amount, told(command), nowMs);
+      return undefined;
+    case "hold":
+      return createHold(draft, command.holdId, command.amount, command.ttlMs, nowMs);
+    case "release":
+      return release(draft, command, nowMs);
+    case "refund":
+      return refund(draft, command, told(command), nowMs);
+    case "switch":
+      return switchTier(draft, command, nowMs);
+    case "reset":
+      return reset(draft, command, nowMs);
+    case "discount":
+      draft.account = { ...draft.account, discounts: [...draft.account.discounts, command.discount], updatedAt: nowMs };
+      return undefined;
+    default:
+      return command satisfies never;
   }
-  for (let due = nextDue(now.lots); due !== undefined && due.atMs <= nowMs; due = nextDue(now.lots)) {
-    const step = due.what === "expires" ? expire(now, due.lot, due.atMs) : activate(now, due.lot, due.atMs);
-    now = step.account;
-    lines.push(step.line);
-  }
-  return { account: now, lines };
 }
 
-/** A user's first sight: his tier's monthly credits. */
-function open(account: Account): { account: Account; line: Line } {
-  const told = { ...NOTHING_TOLD, actor: SYSTEM, reason: `first period on ${account.tier}` };
-  const lot = newLot(account, "monthly", account.tierCredits, account.createdAt);
-  return credit({ ...account, lastLot: lot.lot }, lot, told, account.createdAt);
-}
-
-function expire(account: Account, lot: Lot, atMs: number): { account: Account; line: Line } {
-  const draws = [{ lot: lot.lot, amount: lot.remaining.neg() }];
-  return post(
-    account,
-    { ...account, lots: applyDraws(account.lots, draws) },
-    "expiry",
-    "expiry",
-    draws,
-    { ...NOTHING_TOLD, actor: SYSTEM },
-    atMs,
-  );
-}
-
-function activate(account: Account, lot: Lot, atMs: number): { account: Account; line: Line } {
-  const without = { ...account, lots: account.lots.filter(({ lot: number }) => number !== lot.lot) };
-  return credit(without, lot, { ...NOTHING_TOLD, actor: SYSTEM, reason: `lot ${lot.lot} begins` }, atMs);
-}
-
-function grant(account: Account, command: Grant, nowMs: number): Done | Fault {
-  const { lotKind, amount, expiresAt, effectiveAt = nowMs } = command;
+function grant(draft: Draft, command: Grant, nowMs: number): Fault | undefined {
+  const { lotKind, amount, expiresAt, effectiveAt = nowMs, priority } = command;
   if (expiresAt !== undefined && expiresAt <= Math.max(nowMs, effectiveAt)) {
     return new Fault("invalid_request", "expires_at must lie in the future and after effective_at", {
       errors: [{ path: "expires_at", message: "is too early" }],
     });
   }
-  const lot: Lot = {
+  const { account } = draft;
+  const lot = {
     ...newLot(account, lotKind, amount, Math.max(effectiveAt, nowMs)),
     expiresAt: expiresAt ?? null,
-    ...(command.priority !== undefined && { priority: command.priority }),
+    ...(priority !== undefined && { priority }),
   };
-  const numbered = { ...account, lastLot: lot.lot, updatedAt: nowMs };
-  const notices: Notice[] = [{ kind: "granted", amount }];
-  if (lot.effectiveAt > nowMs) return { account: { ...numbered, lots: [...account.lots, lot] }, lines: [], notices };
-  const told = {
+  if (lot.effectiveAt > nowMs) {
+    // It counts, and has its line, when it begins.
+    draft.account = { ...account, lots: [...account.lots, lot], lastLot: lot.lot, updatedAt: nowMs };
+    return undefined;
+  }
+  credit(draft, lotKind === "purchase" ? "allocation" : lotKind, lot, told(command), nowMs);
+  return undefined;
+}
+
+function deduct(draft: Draft, command: Deduct, nowMs: number): Fault | undefined {
+  const there = available(draft.account);
+  if (command.amount.gt(there)) {
+    return new Fault("insufficient_credits", `this needs ${print(command.amount)} credits, and ${print(there)} are available`, {
+      fix: "add credits, or choose a cheaper model",
+      facts: { required: print(command.amount), available: print(there) },
+    });
+  }
+  spend(draft, "usage", `usage:${command.service}`, command.amount, told(command), nowMs);
+  return undefined;
+}
+
+/** What was served is owed: never refused. Free usage is counted, and is no line. */
+function charge(draft: Draft, command: Charge, nowMs: number): undefined {
+  const { amount, freeValue, service, holdId } = command;
+  draft.account = { ...draft.account, freeTierUsed: draft.account.freeTierUsed.plus(freeValue), updatedAt: nowMs };
+  if (holdId === undefined) {
+    spend(draft, "usage", `usage:${service}`, amount, told(command), nowMs);
+  } else {
+    capture(draft, holdId, amount, `usage:${service}`, told(command), nowMs);
+    afterReturn(draft, holdId, nowMs);
+  }
+  return undefined;
+}
+
+function release(draft: Draft, { holdId }: ReleaseHold, nowMs: number): Fault | undefined {
+  const refusal = releaseHold(draft, holdId, nowMs);
+  if (refusal === undefined) afterReturn(draft, holdId, nowMs);
+  return refusal;
+}
+
+/** Up acts now and grants what the new tier gives beyond what the period granted already; down waits for the next reset. */
+function switchTier(draft: Draft, command: Switch, nowMs: number): Fault | Pick<Decision, "amountDue"> {
+  const { tier } = command;
+  const { account } = draft;
+  if (tier.tier !== account.tier.tier && tier.adminOnly && command.actor.role !== "admin") {
+    return new Fault("forbidden", `only an admin may switch somebody to ${tier.tier}`);
+  }
+  const isDown = tier.price.lt(account.tier.price);
+  draft.account = { ...account, pendingTier: isDown ? tier : null, updatedAt: nowMs };
+  if (isDown || tier.tier === account.tier.tier) return { amountDue: ZERO };
+  return { amountDue: upgrade(draft, command, tier, nowMs) };
+}
+
+function upgrade(draft: Draft, command: Switch | Reset, tier: Switch["tier"], nowMs: number): Money {
+  const { periodPrice, periodGranted } = draft.account;
+  draft.account = { ...draft.account, tier };
+  const price = more(tier.price, periodPrice);
+  const due = price.isZero() ? ZERO : chargePeriod(draft, "switch", price, nowMs).due;
+  const granted = more(tier.credits, periodGranted);
+  if (!granted.isZero()) {
+    const words = { ...told(command), reason: `switched to ${tier.tier}` };
+    credit(draft, "allocation", newLot(draft.account, "monthly", granted, nowMs), words, nowMs);
+  }
+  draft.account = { ...draft.account, periodPrice: periodPrice.plus(price), periodGranted: periodGranted.plus(granted) };
+  return due;
+}
+
+/** Grants the period's credits anew, by hand: once a period, and without moving its ends. */
+function reset(draft: Draft, command: Reset, nowMs: number): undefined {
+  const { account } = draft;
+  if (account.resetByHand === account.period) return undefined;
+  const tier = command.tier ?? account.tier;
+  const price = more(tier.price, account.periodPrice);
+  draft.account = {
+    ...account,
+    tier,
+    pendingTier: null,
+    resetByHand: account.period,
+    periodGranted: tier.credits,
+    periodPrice: account.periodPrice.plus(price),
+    freeTierUsed: ZERO,
+    updatedAt: nowMs,
+  };
+  if (!price.isZero()) chargePeriod(draft, "by_hand", price, nowMs);
+  renewMonthly(draft, tier, `reset by ${command.actor.sub}`, nowMs);
+  return undefined;
+}
+
+function told(command: Grant | Deduct | Charge | Correct | Refund | Switch | Reset): Told {
+  return {
     ...NOTHING_TOLD,
     actor: command.actor,
     key: command.key ?? null,
-    reason: command.reason,
     metadata: command.metadata ?? {},
+    ...("reason" in command && { reason: command.reason }),
+    ...("service" in command && { service: command.service, model: command.model ?? null, cost: command.cost ?? null }),
   };
-  const { account: after, line } = credit(numbered, lot, told, nowMs);
-  return { account: after, lines: [line], notices };
 }
 
-function deduct(account: Account, command: Deduct, nowMs: number): Done | Fault {
-  const there = available(account);
-  if (command.amount.gt(there)) {
-    return new Fault(
-      "insufficient_credits",
-      `this needs ${print(command.amount)} credits, and ${print(there)} are available`,
-      {
-        fix: "add credits, or choose a cheaper model",
-        facts: { required: print(command.amount), available: print(there) },
-      },
-    );
-  }
-  return spend(account, command, nowMs);
-}
-
-function charge(account: Account, command: Charge, nowMs: number): Done {
-  const counted = { ...account, freeTierUsed: account.freeTierUsed.plus(command.freeValue), updatedAt: nowMs };
-  // Free usage is counted, but it is no line: the journal holds what changed a balance.
-  if (command.amount.isZero()) return { account: counted, lines: [], notices: [] };
-  return spend(counted, command, nowMs);
-}
-
-/** Takes from the lots in burn order; what is not there becomes debt. */
-function spend(account: Account, command: Deduct | Charge, nowMs: number): Done {
-  const { lots, draws, missing } = burn(account.lots, command.amount);
-  const owed: Draw[] = missing.gt(ZERO) ? [{ lot: "debt", amount: missing.neg() }] : [];
-  const told: Told = {
-    actor: command.actor,
-    key: command.key ?? null,
-    reason: null,
-    service: command.service,
-    model: command.model ?? null,
-    cost: command.cost ?? null,
-    metadata: command.metadata ?? {},
-  };
-  const after = { ...account, lots, debt: account.debt.plus(missing) };
-  const { account: posted, line } = post(
-    account,
-    after,
-    "usage",
-    `usage:${command.service}`,
-    [...draws, ...owed],
-    told,
-    nowMs,
-  );
-  return { account: posted, lines: [line], notices: [] };
+function more(wanted: Money, there: Money): Money {
+  return wanted.gt(there) ? wanted.minus(there) : ZERO;
 }
 
 /** Told once, when it happens: going below zero, and falling below a tenth of what the tier gives. */
 function crossings(before: Account, after: Account): Notice[] {
   const notices: Notice[] = [];
-  const tenth = before.tierCredits.div(10);
-  if (available(before).gte(tenth) && available(after).lt(tenth))
-    notices.push({ kind: "low", amount: available(after) });
+  const tenth = before.tier.credits.div(10);
+  if (available(before).gte(tenth) && available(after).lt(tenth)) notices.push({ kind: "low", amount: available(after) });
   if (balance(before).gte(ZERO) && balance(after).lt(ZERO)) notices.push({ kind: "overdrawn", amount: balance(after) });
   return notices;
 }

@@ -9,10 +9,14 @@ export interface Lot {
   readonly kind: LotKind;
   readonly granted: Money;
   readonly remaining: Money;
+  /** Set aside by holds: no longer in `remaining`, and touched by neither expiry nor reset. */
+  readonly held: Money;
   /** 0..255, lower burns first. */
   readonly priority: number;
   /** Whether it counts: false until `effectiveAt` was settled. */
   readonly active: boolean;
+  /** Carried over from the period before: it is not carried again. */
+  readonly rolled: boolean;
   /** Milliseconds since 1970; worth nothing before. */
   readonly effectiveAt: number;
   /** Milliseconds since 1970, exclusive; null never ends. */
@@ -46,60 +50,63 @@ export function burnsBefore(a: Lot, b: Lot): number {
   );
 }
 
-/** Takes up to `amount` from the active lots in burn order; answers the lots after, what each gave, and what was not there. */
-export function burn(
-  lots: readonly Lot[],
-  amount: Money,
-): { lots: readonly Lot[]; draws: readonly Draw[]; missing: Money } {
-  const draws: Draw[] = [];
+/** What the active lots would give towards `amount`, in burn order, as positive parts; what is not there is of the debt. */
+export function draw(lots: readonly Lot[], amount: Money): readonly Draw[] {
+  const parts: Draw[] = [];
   let missing = amount;
   for (const lot of lots.filter(({ active, remaining }) => active && remaining.gt(0)).toSorted(burnsBefore)) {
     if (missing.isZero()) break;
-    const given = least(lot.remaining, missing);
-    draws.push({ lot: lot.lot, amount: given.neg() });
-    missing = missing.minus(given);
+    const part = least(lot.remaining, missing);
+    parts.push({ lot: lot.lot, amount: part });
+    missing = missing.minus(part);
   }
-  return { lots: applyDraws(lots, draws), draws, missing };
+  if (missing.gt(ZERO)) parts.push({ lot: "debt", amount: missing });
+  return parts;
 }
 
-/** The lots after the draws. */
-export function applyDraws(lots: readonly Lot[], draws: readonly Draw[]): readonly Lot[] {
-  const change = new Map(draws.map((draw) => [draw.lot, draw.amount]));
+/** The lots after each got its part: more in what is left, more in what is held. Parts of the debt are no lot's. */
+export function move(lots: readonly Lot[], parts: readonly Draw[], remaining: 1 | 0 | -1, held: 1 | 0 | -1): readonly Lot[] {
+  const moved = new Map<number | "debt", Money>();
+  for (const { lot, amount } of parts) moved.set(lot, (moved.get(lot) ?? ZERO).plus(amount));
   return lots.map((lot) => {
-    const amount = change.get(lot.lot);
-    return amount === undefined ? lot : { ...lot, remaining: lot.remaining.plus(amount) };
+    const part = moved.get(lot.lot);
+    if (part === undefined) return lot;
+    return { ...lot, remaining: lot.remaining.plus(part.times(remaining)), held: lot.held.plus(part.times(held)) };
   });
 }
 
-/** What the active lots are worth together; of one kind, if named. */
+/** The part that is of the debt. */
+export function ofDebt(parts: readonly Draw[]): Money {
+  return sum(parts.filter(({ lot }) => lot === "debt").map(({ amount }) => amount));
+}
+
+/** The same parts as draws of a line that takes. */
+export function taken(parts: readonly Draw[]): readonly Draw[] {
+  return parts.map(({ lot, amount }) => ({ lot, amount: amount.neg() }));
+}
+
+/** The first `amount` of the parts, and the rest, each in their order. */
+export function split(parts: readonly Draw[], amount: Money): readonly [first: readonly Draw[], rest: readonly Draw[]] {
+  const first: Draw[] = [];
+  const rest: Draw[] = [];
+  let wanted = amount;
+  for (const part of parts) {
+    const now = least(part.amount, wanted);
+    if (now.gt(ZERO)) first.push({ lot: part.lot, amount: now });
+    if (part.amount.gt(now)) rest.push({ lot: part.lot, amount: part.amount.minus(now) });
+    wanted = wanted.minus(now);
+  }
+  return [first, rest];
+}
+
+/** What the active lots are worth together; of one kind, if named. What is held does not count. */
 export function worth(lots: readonly Lot[], kind?: LotKind): Money {
   return sum(lots.filter((lot) => lot.active && (kind === undefined || lot.kind === kind)).map((lot) => lot.remaining));
 }
 
-export interface Due {
-  readonly atMs: number;
-  readonly lot: Lot;
-  readonly what: "expires" | "activates";
-}
-
-/** What time alone does next to these lots. At one instant, what ends ends before what begins begins. */
-export function nextDue(lots: readonly Lot[]): Due | undefined {
-  let next: Due | undefined;
-  for (const lot of lots) {
-    if (lot.remaining.lte(ZERO)) continue;
-    const due: Due | undefined = !lot.active
-      ? { atMs: lot.effectiveAt, lot, what: "activates" }
-      : lot.expiresAt === null
-        ? undefined
-        : { atMs: lot.expiresAt, lot, what: "expires" };
-    if (due !== undefined && (next === undefined || comesBefore(due, next))) next = due;
-  }
-  return next;
-}
-
-function comesBefore(a: Due, b: Due): boolean {
-  if (a.atMs !== b.atMs) return a.atMs < b.atMs;
-  return a.what !== b.what ? a.what === "expires" : a.lot.lot < b.lot.lot;
+/** Whether a lot can still be spent from, and given back to. */
+export function isLive(lot: Lot, atMs: number): boolean {
+  return lot.active && (lot.expiresAt === null || lot.expiresAt > atMs);
 }
 
 /** Infinity - Infinity is not a number, so no subtraction here. */

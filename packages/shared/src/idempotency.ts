@@ -7,7 +7,7 @@ import canonicalize from "canonicalize";
 import { z } from "zod";
 import type { Ask, Command } from "./contract.ts";
 import type { Tx } from "./db.ts";
-import { Fault, type FaultBody } from "./fault.ts";
+import { Fault, type FaultBody, type FaultCode } from "./fault.ts";
 import { Reply } from "./handler.ts";
 import { sql, table } from "./sql.ts";
 
@@ -32,7 +32,7 @@ interface Remembered {
 const ANSWERS_KEPT_MS = 7 * 86_400_000;
 
 /** The refusals that are remembered: what a caller did wrong (422) or we could not do (5xx) may be tried again under the same key. */
-const REMEMBERED_FAULTS: ReadonlySet<string> = new Set(["insufficient_credits"]);
+const REMEMBERED_FAULTS: ReadonlySet<string> = new Set<FaultCode>(["insufficient_credits", "hold_ended"]);
 
 /** sha256 over the canonical JSON (RFC 8785) of a value, hex. */
 export function contentHash(value: unknown): string {

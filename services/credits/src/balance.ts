@@ -5,11 +5,11 @@ import type { CreditBalance } from "@tollbooth/shared/contracts/credits";
 import { print, type Money } from "@tollbooth/shared/money";
 import { balance, type Account } from "./account.ts";
 import { worth } from "./lots.ts";
+import type { Tier } from "./period.ts";
 
 export interface BalanceFacts {
   readonly userId: string;
-  readonly tier: string;
-  readonly tierCredits: Money;
+  readonly tier: Pick<Tier, "tier" | "credits">;
   /** Live lots + held - debt. */
   readonly balance: Money;
   readonly held: Money;
@@ -32,10 +32,10 @@ export function tellBalance(facts: BalanceFacts): z.input<typeof CreditBalance> 
     balance: print(facts.balance),
     available: print(facts.balance.minus(facts.held)),
     held: print(facts.held),
-    allocated_monthly: print(facts.tierCredits),
+    allocated_monthly: print(facts.tier.credits),
     bonus_credits: print(facts.bonus),
     free_tier_used: print(facts.freeTierUsed),
-    tier: facts.tier,
+    tier: facts.tier.tier,
     reset_date: printInstant(facts.resetAt),
     last_updated: printInstant(facts.updatedAt),
     created_at: printInstant(facts.createdAt),

@@ -39,6 +39,12 @@ export interface Charge extends Use {
   readonly holdId?: string | undefined;
 }
 
+/** What was served is taken out of a hold, where no usage event will do it: refused once the hold is settled. */
+export interface CaptureHold extends Use {
+  readonly kind: "capture";
+  readonly holdId: string;
+}
+
 /** Credits are taken by an admin who corrects a mistake: what is not there becomes debt. */
 export interface Correct extends Common {
   readonly kind: "correct";
@@ -93,4 +99,4 @@ export interface Settle {
 }
 
 export type Command =
-  | Grant | Deduct | Charge | Correct | CreateHold | ReleaseHold | Refund | Switch | Reset | AddDiscount | Settle;
+  | Grant | Deduct | Charge | CaptureHold | Correct | CreateHold | ReleaseHold | Refund | Switch | Reset | AddDiscount | Settle;

@@ -135,7 +135,8 @@ function tombstone(holdId: string, state: HoldState, nowMs: number): Hold {
   return { holdId, state, amount: ZERO, parts: [], paid: [], expiresAt: nowMs, createdAt: nowMs, endedAt: nowMs, capturedLine: null };
 }
 
-function ended(hold: Hold): Fault {
+/** The refusal of whatever comes to a hold after its end, or to make it twice. */
+export function ended(hold: Hold): Fault {
   const how = hold.state === "active" ? "is there already" : `was ${hold.state}`;
   return new Fault("hold_ended", `the hold ${hold.holdId} ${how}`, { fix: "use a new hold_id for a new request" });
 }

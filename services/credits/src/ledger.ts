@@ -7,8 +7,8 @@ import { print, ZERO, type Money } from "@tollbooth/shared/money";
 import {
   available, balance, credit, newLot, NOTHING_TOLD, spend, type Account, type Draft, type Line, type PeriodCharge, type Told,
 } from "./account.ts";
-import type { Charge, Command, Correct, Deduct, Grant, Refund, ReleaseHold, Reset, Settle, Switch } from "./command.ts";
-import { capture, createHold, releaseHold } from "./hold.ts";
+import type { CaptureHold, Charge, Command, Correct, Deduct, Grant, Refund, ReleaseHold, Reset, Settle, Switch } from "./command.ts";
+import { capture, createHold, ended, find, releaseHold } from "./hold.ts";
 import { refund } from "./refund.ts";
 import { afterReturn, chargePeriod, renewMonthly, settle } from "./time.ts";
 
@@ -53,6 +53,8 @@ function perform(draft: Draft, command: Exclude<Command, Settle>, nowMs: number)
       return deduct(draft, command, nowMs);
     case "charge":
       return charge(draft, command, nowMs);
+    case "capture":
+      return captureOnce(draft, command, nowMs);
     case "correct":
       spend(draft, "adjustment", "correction", command.amount, told(command), nowMs);
       return undefined;
@@ -119,6 +121,13 @@ function charge(draft: Draft, command: Charge, nowMs: number): undefined {
     afterReturn(draft, holdId, nowMs);
   }
   return undefined;
+}
+
+/** At most one of capture and charge per request: a hold that an event has settled is not captured again. */
+function captureOnce(draft: Draft, command: CaptureHold, nowMs: number): Fault | undefined {
+  const hold = find(draft.account, command.holdId);
+  if (hold !== undefined && (hold.state === "captured" || hold.capturedLine !== null)) return ended(hold);
+  return charge(draft, { ...command, kind: "charge", freeValue: ZERO }, nowMs);
 }
 
 function release(draft: Draft, { holdId }: ReleaseHold, nowMs: number): Fault | undefined {

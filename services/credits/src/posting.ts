@@ -1,6 +1,6 @@
 /**
- * The posting routine: the only way into the books. A REST call, a request over NATS and an event from JetStream all come
- * through here, many at a time, one transaction a batch.
+ * The posting routine: the only way into the books. A REST call, a request over NATS, an event from JetStream and the job that
+ * settles time all come through here, many at a time, one transaction a batch.
  */
 import { v7 as uuidv7 } from "uuid";
 import { Batcher } from "@tollbooth/shared/batch";
@@ -15,11 +15,16 @@ import { Inbox } from "@tollbooth/shared/inbox";
 import { print } from "@tollbooth/shared/money";
 import { enqueue, type Fact } from "@tollbooth/shared/outbox";
 import { traceHeaders, type TraceHeaders } from "@tollbooth/shared/telemetry";
+import { available, balance, type Account, type PeriodCharge } from "./account.ts";
+import { saveAccounts, saveLots, type Change } from "./accounts.store.ts";
 import { factsOf, tellBalance } from "./balance.ts";
-import { available, balance, type Account, type Line } from "./account.ts";
+import { hashLine, type StoredLine } from "./chain.ts";
 import type { Command } from "./command.ts";
-import { decide, type Notice } from "./ledger.ts";
-import { appendLines, lockAccounts, saveAccounts, saveLots } from "./store.ts";
+import { saveHolds } from "./holds.store.ts";
+import { appendLines, storedLine } from "./journal.store.ts";
+import { decide, type Decision, type Notice } from "./ledger.ts";
+import { load, type Clock } from "./loading.ts";
+import { saveCharges } from "./periods.store.ts";
 
 /** The consumer under whose name events are written into the inbox. */
 export const CONSUMER = "credits";
@@ -30,6 +35,8 @@ export interface Post {
   readonly command: Command;
   readonly keyed?: Keyed | undefined;
   readonly eventId?: string | undefined;
+  /** What is answered when it is done; without it the balance. */
+  readonly tell?: (decision: Decision) => unknown;
   readonly trace: TraceHeaders;
 }
 
@@ -39,10 +46,10 @@ const BATCH_MAX = 500;
 const LANES = 2;
 const QUEUE_MAX = 10_000;
 
-export function openPoster(db: Db, onCommit: () => void): Poster {
+export function openPoster(db: Db, clock: Clock, onCommit: () => void): Poster {
   return new Batcher<Post, Reply>({
     run: async (posts) => {
-      const outcomes = await db.tx((tx) => post(tx, posts));
+      const outcomes = await db.tx((tx) => post(tx, clock, posts));
       crashPoint("posting.after-commit");
       onCommit();
       return outcomes;
@@ -55,7 +62,7 @@ export function openPoster(db: Db, onCommit: () => void): Poster {
   });
 }
 
-/** Posts one command; answers the balance after it. Throws the refusal. */
+/** Posts one command; answers what it tells. Throws the refusal. */
 export function submit(poster: Poster, item: Omit<Post, "trace">): Promise<Reply> {
   return poster.submit({ ...item, trace: traceHeaders() });
 }
@@ -64,38 +71,25 @@ export function submit(poster: Poster, item: Omit<Post, "trace">): Promise<Reply
 interface Fold {
   readonly nowMs: number;
   readonly accounts: Map<string, Account>;
-  readonly lines: { id: string; userId: string; line: Line }[];
+  readonly heads: Map<string, string>;
+  readonly lines: (StoredLine & { hash: string })[];
+  readonly charges: { userId: string; charge: PeriodCharge }[];
   readonly told: { post: Post; account: Account; notice: Notice }[];
 }
 
 /** Posts a batch in the caller's transaction: one outcome per command, in order, each as if it had come alone. */
-export async function post(tx: Tx, posts: readonly Post[]): Promise<(Reply | Fault)[]> {
-  const { accounts, nowMs } = await lockAccounts(
-    tx,
-    posts.map(({ userId }) => userId),
-  );
-  const before = [...accounts.values()];
-  const keys = await Keys.recall(
-    tx,
-    posts.flatMap(({ keyed }) => keyed ?? []),
-  );
-  const inbox = await Inbox.read(
-    tx,
-    CONSUMER,
-    posts.flatMap(({ userId, eventId }) => (eventId === undefined ? [] : { userId, eventId })),
-  );
+export async function post(tx: Tx, clock: Clock, posts: readonly Post[]): Promise<(Reply | Fault)[]> {
+  const { before, heads, nowMs } = await load(tx, clock, posts);
+  const keys = await Keys.recall(tx, posts.flatMap(({ keyed }) => keyed ?? []));
+  const inbox = await Inbox.read(tx, CONSUMER, posts.flatMap(({ userId, eventId }) => (eventId === undefined ? [] : { userId, eventId })));
 
-  const fold: Fold = { nowMs, accounts, lines: [], told: [] };
+  const fold: Fold = { nowMs, accounts: new Map(before), heads, lines: [], charges: [], told: [] };
   const outcomes = posts.map((item) => {
-    if (item.eventId !== undefined && !inbox.take({ userId: item.userId, eventId: item.eventId }, "applied"))
-      return APPLIED_BEFORE;
-    return keys.once(item.keyed, nowMs, () => apply(fold, item));
+    if (item.eventId !== undefined && !inbox.take({ userId: item.userId, eventId: item.eventId }, "applied")) return APPLIED_BEFORE;
+    return keys.once(item.keyed, fold.nowMs, () => apply(fold, item));
   });
 
-  const changes = before.map((account) => ({ before: account, after: accounts.get(account.userId) as Account }));
-  await saveAccounts(tx, changes);
-  await saveLots(tx, changes);
-  await appendLines(tx, fold.lines);
+  await save(tx, before, fold);
   await keys.remember(tx);
   await inbox.write(tx);
   await tell(tx, fold);
@@ -107,13 +101,34 @@ export async function post(tx: Tx, posts: readonly Post[]): Promise<(Reply | Fau
 const APPLIED_BEFORE = new Reply("null", { replayed: true });
 
 function apply(fold: Fold, item: Post): Reply | Fault {
-  const account = fold.accounts.get(item.userId) as Account;
-  // Never before the account's last line: clocks of replicas and databases differ, and a journal's times do not run backwards.
-  const decision = decide(account, item.command, Math.max(fold.nowMs, account.updatedAt));
-  fold.accounts.set(item.userId, decision.account);
-  for (const line of decision.lines) fold.lines.push({ id: uuidv7(), userId: item.userId, line });
+  const { userId, command, trace } = item;
+  const account = fold.accounts.get(userId) as Account;
+  // Never before the account's last line: clocks of databases differ, and a journal's times do not run backwards.
+  const decision = decide(account, command, Math.max(fold.nowMs, account.updatedAt));
+  fold.accounts.set(userId, decision.account);
+  const traceId = trace["traceparent"]?.split("-")[1] ?? null;
+  for (const line of decision.lines) {
+    const stored = storedLine({ id: uuidv7(), userId, line, traceId, postedAt: fold.nowMs });
+    const hash = hashLine(fold.heads.get(userId) as string, stored);
+    fold.heads.set(userId, hash);
+    fold.lines.push({ ...stored, hash });
+  }
+  for (const charge of decision.charges) fold.charges.push({ userId, charge });
   for (const notice of decision.notices) fold.told.push({ post: item, account: decision.account, notice });
-  return decision.refusal ?? new Reply(JSON.stringify(tellBalance(factsOf(decision.account))));
+  return decision.refusal ?? new Reply(JSON.stringify(item.tell === undefined ? tellBalance(factsOf(decision.account)) : item.tell(decision)));
+}
+
+async function save(tx: Tx, before: ReadonlyMap<string, Account>, { accounts, heads, lines, charges }: Fold): Promise<void> {
+  const changes: Change[] = [];
+  for (const [userId, account] of before) {
+    const after = accounts.get(userId) as Account;
+    if (after !== account) changes.push({ before: account, after, head: heads.get(userId) as string });
+  }
+  await saveAccounts(tx, changes);
+  await saveLots(tx, changes);
+  await saveHolds(tx, changes);
+  await saveCharges(tx, changes, charges);
+  await appendLines(tx, lines);
 }
 
 const EVENT_OF = { granted: creditsGranted, overdrawn: creditsOverdrawn, low: creditsLow };

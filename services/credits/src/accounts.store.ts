@@ -1,0 +1,235 @@
+/** The SQL of accounts and their lots. One statement per table and batch, whatever the size of the batch. */
+import { z } from "zod";
+import type { Tx } from "@tollbooth/shared/db";
+import { MoneyText, print } from "@tollbooth/shared/money";
+import { sql, table } from "@tollbooth/shared/sql";
+import { balance, type Account } from "./account.ts";
+import { worth, type Lot } from "./lots.ts";
+import type { Tier } from "./period.ts";
+import { iso, isoOrNull } from "./rows.ts";
+import { nextDueAt } from "./time.ts";
+
+const TierRow = z
+  .object({ tier: z.string(), price: MoneyText, credits: MoneyText, rollover: MoneyText, admin_only: z.boolean() })
+  .transform(({ admin_only: adminOnly, ...tier }): Tier => ({ ...tier, adminOnly }));
+
+const AccountRow = z.object({
+  user_id: z.string(),
+  tier: TierRow,
+  pending_tier: TierRow.nullable(),
+  held: MoneyText,
+  debt: MoneyText,
+  overdraft_limit: MoneyText,
+  free_tier_used: MoneyText,
+  last_seq: z.coerce.number(),
+  last_lot: z.number(),
+  last_charge: z.number(),
+  head_hash: z.string(),
+  anchor_at: z.number(),
+  period: z.number(),
+  period_start: z.number(),
+  reset_at: z.number(),
+  period_granted: MoneyText,
+  period_price: MoneyText,
+  reset_by_hand: z.number().nullable(),
+  created_at: z.number(),
+  updated_at: z.number(),
+});
+
+/** An account as it was locked, and the hash of its last journal line. */
+export interface Locked {
+  readonly account: Account;
+  readonly head: string;
+}
+
+/**
+ * Locks the accounts of these users, in user_id order, and makes those that are missing. Answers them with their open lots,
+ * and the database's clock after the locks.
+ */
+export async function lockAccounts(tx: Tx, userIds: readonly string[]): Promise<{ locked: Map<string, Locked>; clockMs: number }> {
+  const ids = [...new Set(userIds)].toSorted();
+  const locked = await lock(tx, ids);
+  const missing = ids.filter((id) => !locked.has(id));
+  if (missing.length > 0) {
+    await tx.run(
+      sql`insert into user_credits (user_id, tier, anchor_at, period_start, reset_at, next_due_at, created_at, updated_at)
+          select id, 'trial', t.now, t.now, t.ends, t.now, t.now, t.now
+          from unnest(${missing}::text[]) with ordinality as u (id, n), (
+            select now, (now at time zone 'UTC' + interval '1 month') at time zone 'UTC' as ends
+            from (select date_trunc('milliseconds', clock_timestamp()) as now) c
+          ) t order by n on conflict (user_id) do nothing`,
+    );
+    for (const [id, found] of await lock(tx, missing)) locked.set(id, found);
+  }
+  const { now } = await tx.one(z.object({ now: z.number() }), sql`select clock_timestamp() as now`);
+  const open = await readLots(tx, sql`user_id = any(${ids}) and (remaining > 0 or held > 0)`);
+  for (const [id, lots] of open) {
+    const found = locked.get(id) as Locked;
+    locked.set(id, { ...found, account: { ...found.account, lots } });
+  }
+  return { locked, clockMs: now };
+}
+
+/** Numbers as texts: JSON has no exact ones. */
+const tierNow = sql`json_build_object('tier', t.tier, 'price', t.price_monthly::text, 'credits', t.credits_monthly::text,
+            'rollover', t.rollover_share::text, 'admin_only', t.admin_only)`;
+const tierNext = sql`json_build_object('tier', p.tier, 'price', p.price_monthly::text, 'credits', p.credits_monthly::text,
+            'rollover', p.rollover_share::text, 'admin_only', p.admin_only)`;
+
+async function lock(tx: Tx, sortedIds: readonly string[]): Promise<Map<string, Locked>> {
+  const rows = await tx.many(
+    AccountRow,
+    sql`select a.user_id, ${tierNow} as tier, case when p.tier is not null then ${tierNext} end as pending_tier,
+          a.held, a.debt, a.overdraft_limit, a.free_tier_used, a.last_seq, a.last_lot, a.last_charge, a.head_hash, a.anchor_at, a.period,
+          a.period_start, a.reset_at, a.period_granted, a.period_price, a.reset_by_hand, a.created_at, a.updated_at
+        from user_credits a join tiers t on t.tier = a.tier left join tiers p on p.tier = a.pending_tier
+        where a.user_id = any(${sortedIds}) order by a.user_id for update of a`,
+  );
+  return new Map(rows.map((row) => [row.user_id, { head: row.head_hash, account: accountOf(row) }]));
+}
+
+function accountOf(row: z.output<typeof AccountRow>): Account {
+  return {
+    userId: row.user_id,
+    tier: row.tier,
+    pendingTier: row.pending_tier,
+    lots: [],
+    holds: [],
+    cited: [],
+    discounts: [],
+    held: row.held,
+    debt: row.debt,
+    overdraftLimit: row.overdraft_limit,
+    freeTierUsed: row.free_tier_used,
+    lastSeq: row.last_seq,
+    lastLot: row.last_lot,
+    lastCharge: row.last_charge,
+    anchorAt: row.anchor_at,
+    period: row.period,
+    periodStart: row.period_start,
+    resetAt: row.reset_at,
+    periodGranted: row.period_granted,
+    periodPrice: row.period_price,
+    resetByHand: row.reset_by_hand,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}
+
+const LotRow = z
+  .object({
+    user_id: z.string(),
+    lot: z.number(),
+    kind: z.enum(["monthly", "bonus", "purchase", "refund", "adjustment"]),
+    granted: MoneyText,
+    remaining: MoneyText,
+    held: MoneyText,
+    priority: z.number(),
+    active: z.boolean(),
+    rolled: z.boolean(),
+    effective_at: z.number(),
+    expires_at: z.number().nullable(),
+  })
+  .transform(({ user_id, effective_at, expires_at, ...lot }): { userId: string; lot: Lot } => ({
+    userId: user_id,
+    lot: { ...lot, effectiveAt: effective_at, expiresAt: expires_at },
+  }));
+
+/** The lots of which the condition holds, by user, in the order of their numbers. */
+export async function readLots(tx: Tx, condition: ReturnType<typeof sql>): Promise<Map<string, Lot[]>> {
+  const rows = await tx.many(
+    LotRow,
+    sql`select user_id, lot, kind, granted, remaining, held, priority, active, rolled, effective_at, expires_at
+        from credit_lots where ${condition} order by user_id, lot`,
+  );
+  const lots = new Map<string, Lot[]>();
+  for (const { userId, lot } of rows) lots.set(userId, [...(lots.get(userId) ?? []), lot]);
+  return lots;
+}
+
+export interface Change {
+  readonly before: Account;
+  readonly after: Account;
+  /** The hash of the last line now. */
+  readonly head: string;
+}
+
+/** Writes accounts as they are after a batch. Those that did not change are left alone. */
+export async function saveAccounts(tx: Tx, changes: readonly Change[]): Promise<void> {
+  const rows = changes.map(({ after, head }) => ({
+    user_id: after.userId,
+    tier: after.tier.tier,
+    pending_tier: after.pendingTier?.tier ?? null,
+    balance: print(balance(after)),
+    held: print(after.held),
+    debt: print(after.debt),
+    bonus_credits: print(worth(after.lots, "bonus")),
+    free_tier_used: print(after.freeTierUsed),
+    last_seq: after.lastSeq,
+    last_lot: after.lastLot,
+    last_charge: after.lastCharge,
+    head_hash: head,
+    period: after.period,
+    period_start: iso(after.periodStart),
+    reset_at: iso(after.resetAt),
+    period_granted: print(after.periodGranted),
+    period_price: print(after.periodPrice),
+    reset_by_hand: after.resetByHand,
+    next_due_at: iso(nextDueAt(after)),
+    updated_at: iso(after.updatedAt),
+  }));
+  if (rows.length === 0) return;
+  // prettier-ignore
+  const columns = {
+    user_id: "text", tier: "text", pending_tier: "text", balance: "numeric", held: "numeric", debt: "numeric", bonus_credits: "numeric",
+    free_tier_used: "numeric", last_seq: "bigint", last_lot: "int", last_charge: "int", head_hash: "text", period: "int",
+    period_start: "timestamptz", reset_at: "timestamptz", period_granted: "numeric", period_price: "numeric", reset_by_hand: "int",
+    next_due_at: "timestamptz", updated_at: "timestamptz",
+  };
+  await tx.run(
+    sql`update user_credits a set tier = n.tier, pending_tier = n.pending_tier, balance = n.balance, held = n.held, debt = n.debt,
+          bonus_credits = n.bonus_credits, free_tier_used = n.free_tier_used, last_seq = n.last_seq, last_lot = n.last_lot,
+          last_charge = n.last_charge, head_hash = n.head_hash, period = n.period, period_start = n.period_start, reset_at = n.reset_at,
+          period_granted = n.period_granted, period_price = n.period_price, reset_by_hand = n.reset_by_hand,
+          next_due_at = n.next_due_at, updated_at = n.updated_at
+        from ${table(columns, rows)} as n (user_id, tier, pending_tier, balance, held, debt, bonus_credits, free_tier_used, last_seq, last_lot,
+          last_charge, head_hash, period, period_start, reset_at, period_granted, period_price, reset_by_hand, next_due_at, updated_at)
+        where a.user_id = n.user_id`,
+  );
+}
+
+/** Writes new lots, and what is left and held of those that moved. */
+export async function saveLots(tx: Tx, changes: readonly Change[]): Promise<void> {
+  const rows = changes.flatMap(({ before, after }) => {
+    const known = new Map(before.lots.map((lot) => [lot.lot, lot]));
+    return after.lots.filter((lot) => known.get(lot.lot) !== lot).map((lot) => lotRow(after.userId, lot));
+  });
+  if (rows.length === 0) return;
+  // prettier-ignore
+  const columns = {
+    user_id: "text", lot: "int", kind: "text", granted: "numeric", remaining: "numeric", held: "numeric", priority: "smallint",
+    active: "boolean", rolled: "boolean", effective_at: "timestamptz", expires_at: "timestamptz",
+  };
+  await tx.run(
+    sql`insert into credit_lots (user_id, lot, kind, granted, remaining, held, priority, active, rolled, effective_at, expires_at)
+        select * from ${table(columns, rows)}
+        on conflict (user_id, lot) do update set granted = excluded.granted, remaining = excluded.remaining, held = excluded.held,
+          active = excluded.active, expires_at = excluded.expires_at`,
+  );
+}
+
+function lotRow(userId: string, lot: Lot) {
+  return {
+    user_id: userId,
+    lot: lot.lot,
+    kind: lot.kind,
+    granted: print(lot.granted),
+    remaining: print(lot.remaining),
+    held: print(lot.held),
+    priority: lot.priority,
+    active: lot.active,
+    rolled: lot.rolled,
+    effective_at: iso(lot.effectiveAt),
+    expires_at: isoOrNull(lot.expiresAt),
+  };
+}

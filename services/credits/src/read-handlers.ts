@@ -1,0 +1,63 @@
+/** Reading: balances, journals, outcomes. Time is settled before anything is read. */
+import { printInstant } from "@tollbooth/shared/contract";
+import * as contracts from "@tollbooth/shared/contracts/credits";
+import { usageEventGet } from "@tollbooth/shared/contracts/usage";
+import { Fault } from "@tollbooth/shared/fault";
+import { handle, Reply, type Context, type Endpoint } from "@tollbooth/shared/handler";
+import { print } from "@tollbooth/shared/money";
+import { tellBalance } from "./balance.ts";
+import type { Room } from "./handlers.ts";
+import { submit } from "./posting.ts";
+import { readBalance, readBalanceAt, readOutcomes, readTransaction, readTransactions, type BalanceRead } from "./reads.store.ts";
+
+/** A user's balance after time was settled. Provisions the one who asks; of others only those who are known. */
+export async function current({ db, clock, poster }: Room, userId: string, { caller }: Context): Promise<BalanceRead> {
+  const found = await readBalance(db, clock, userId);
+  if (found !== undefined && !found.due) return found;
+  if (found === undefined && caller?.sub !== userId) throw new Fault("not_found", "there is no such user");
+  await submit(poster, { userId, command: { kind: "settle" } });
+  return (await readBalance(db, clock, userId)) as BalanceRead;
+}
+
+export function readEndpoints(room: Room): Endpoint[] {
+  const { db } = room;
+  return [
+    handle(contracts.getBalance, async ({ user_id, as_of: asOf }, context) => {
+      const userId = context.onUser(user_id);
+      const { facts } = await current(room, userId, context);
+      if (asOf === undefined) return tellBalance(facts);
+      const { balance, lineId } = await readBalanceAt(db, userId, asOf);
+      return { user_id: userId, as_of: printInstant(asOf), balance: print(balance), transaction_id: lineId };
+    }),
+    handle(contracts.checkBalance, async ({ user_id, amount }, context) => {
+      const { balance, held } = (await current(room, context.onUser(user_id), context)).facts;
+      const available = balance.minus(held);
+      return { sufficient: available.gte(amount), required: print(amount), available: print(available) };
+    }),
+    handle(contracts.listTransactions, async ({ user_id, transaction_type: type, ...page }, context) => {
+      const userId = context.onUser(user_id);
+      await current(room, userId, context);
+      const { lines, next } = await readTransactions(db, userId, { ...page, type });
+      return new Reply(JSON.stringify(lines), { next });
+    }),
+    handle(contracts.explainTransaction, async ({ user_id, id }, context) => {
+      const userId = context.onUser(user_id);
+      const line = await readTransaction(db, userId, id);
+      if (line === undefined) throw new Fault("not_found", "there is no such transaction");
+      return { ...line, usage: await usageOf(room, userId, line.key) };
+    }),
+    handle(contracts.creditsEventOutcomes, ({ events }) => readOutcomes(db, events)),
+  ];
+}
+
+/** The usage event that a line charged, as its owner explains it; null where that is past its retention. */
+async function usageOf({ bus }: Room, userId: string, key: string | null) {
+  const id = key?.startsWith("event:") ? key.slice("event:".length) : undefined;
+  if (id === undefined) return null;
+  try {
+    return await bus.ask(usageEventGet, { user_id: userId, id });
+  } catch (error) {
+    if (Fault.from(error).code === "not_found") return null;
+    throw error;
+  }
+}

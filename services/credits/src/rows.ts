@@ -1,0 +1,24 @@
+/** How values of the ledger stand in its tables. */
+import { z } from "zod";
+import { MoneyText, print } from "@tollbooth/shared/money";
+import type { Draw } from "./lots.ts";
+
+const DrawRow = z.object({ lot: z.union([z.number(), z.literal("debt")]), amount: MoneyText });
+
+/** Draws as their json columns hold them. */
+export const DrawsRow = z.array(DrawRow);
+
+/** The text of draws; the same draws have the same text. */
+export function drawsText(draws: readonly Draw[]): string {
+  return JSON.stringify(draws.map(({ lot, amount }) => ({ lot, amount: print(amount) })));
+}
+
+/** A moment for a timestamptz column. */
+export function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** The same where there may be none. */
+export function isoOrNull(ms: number | null): string | null {
+  return ms === null ? null : iso(ms);
+}

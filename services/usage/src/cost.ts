@@ -71,7 +71,19 @@ function paidCost(used: Used, price: Price | undefined, split: Split, byokFee: M
   const base = used.cost?.div(rate.plus(ONE)) ?? used.providerCost ?? baseOf(lines);
   const amounts = markUp(base, rate, used.cost);
   const charged = used.byok ? round12(base.times(byokFee)) : amounts.totalCost;
-  return { basis: basisOf(used), split, lines, price, class: group, rate, base, ...amounts, charged, isFree: false, freeValue: ZERO };
+  return {
+    basis: basisOf(used),
+    split,
+    lines,
+    price,
+    class: group,
+    rate,
+    base,
+    ...amounts,
+    charged,
+    isFree: false,
+    freeValue: ZERO,
+  };
 }
 
 /** Free usage costs its user nothing; its value is told, because the free tier has limits. */
@@ -79,11 +91,27 @@ function freeCost(used: Used, price: Price | undefined, split: Split, find: Find
   const base = used.cost ?? used.providerCost ?? ZERO;
   const rate = MARKUP_RATES.free;
   const freeValue = siblingValue(used, price, find) ?? round12(base);
-  return { basis: basisOf(used), split, lines: [], price, class: "free", rate, base, ...markUp(base, rate), charged: ZERO, isFree: true, freeValue };
+  return {
+    basis: basisOf(used),
+    split,
+    lines: [],
+    price,
+    class: "free",
+    rate,
+    base,
+    ...markUp(base, rate),
+    charged: ZERO,
+    isFree: true,
+    freeValue,
+  };
 }
 
 /** The three amounts of a base, rounded here and nowhere else. A stated total stays as it is. */
-export function markUp(base: Money, rate: Money, total?: Money): Pick<Cost, "providerCost" | "platformMarkup" | "totalCost"> {
+export function markUp(
+  base: Money,
+  rate: Money,
+  total?: Money,
+): Pick<Cost, "providerCost" | "platformMarkup" | "totalCost"> {
   const providerCost = round12(base);
   const totalCost = total ?? round12(exactTotal(base, rate));
   return { providerCost, platformMarkup: totalCost.minus(providerCost), totalCost };
@@ -106,7 +134,9 @@ function pricedLines(used: Used, price: Price | undefined, split: Split): Line[]
 function unpricedModel({ service, model }: Used, price: Price | undefined): Fault {
   const name = model === undefined ? service : `${service} ${model}`;
   const why = price === undefined ? "no price is known for" : "only prices of 0 are listed, yet it is not free:";
-  return new Fault("unpriced_model", `${why} ${name}`, { fix: "report cost or provider_cost, or ask an operator to set its price" });
+  return new Fault("unpriced_model", `${why} ${name}`, {
+    fix: "report cost or provider_cost, or ask an operator to set its price",
+  });
 }
 
 /** What the paid model of the same name takes for this use, markup included; undefined where there is none or it cannot be told. */

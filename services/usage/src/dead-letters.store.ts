@@ -38,7 +38,10 @@ export async function keepReason(tx: Tx, id: string, reason: string): Promise<vo
 }
 
 /** Marks an identity as a dead letter's; answers what it was before: `undefined` where nobody had reported it. */
-export async function markDead(tx: Tx, { userId, source, eventId }: Identity): Promise<"recorded" | "dead" | undefined> {
+export async function markDead(
+  tx: Tx,
+  { userId, source, eventId }: Identity,
+): Promise<"recorded" | "dead" | undefined> {
   const marked = await tx.run(
     sql`insert into usage_event_ids (user_id, source, event_id, outcome, content_hash) values (${userId}, ${source}, ${eventId}, 'dead', '')
         on conflict (user_id, source, event_id) do nothing`,

@@ -32,39 +32,30 @@ export function endpoints(usage: Usage): Endpoint[] {
 }
 
 function tracking({ db, tracker, options, newId }: Usage): Endpoint[] {
-  const reportedBy = (context: Context, report: contracts.UsageReport): Reported => {
-    const { caller } = context;
-    if (caller === undefined) throw new Fault("unauthenticated", "this needs to know who asks");
-    const id = newId();
-    const now = options.now();
-    return {
-      id,
-      userId: context.onUser(report.user_id),
-      source: sourceOf(caller, report),
-      eventId: report.event_id ?? id,
-      report,
-      hash: reportHash(report),
-      occurredAt: report.occurred_at ?? now,
-      receivedAt: now,
-      trusted: isTrusted(caller),
-      anyAge: false,
-      trace: traceHeaders(),
-    };
-  };
+  const reportedBy = (context: Context, report: contracts.UsageReport) =>
+    fromCaller(context, report, newId(), options.now());
 
   return [
     handle(contracts.trackUsage, async (report, context) =>
       tracker.one({ reports: [reportedBy(context, report)], keyed: keyed(contracts.trackUsage, report, context) }),
     ),
     handle(contracts.trackUsageBatch, async (input, context) => {
-      const read = input.events.map((item) => attempt(() => reportedBy(context, parseInput(contracts.UsageReport, item))));
+      const read = input.events.map((item) =>
+        attempt(() => reportedBy(context, parseInput(contracts.UsageReport, item))),
+      );
       const reports = read.filter((each): each is Reported => !(each instanceof Fault));
       return tracker.many({
         reports,
         keyed: keyed(contracts.trackUsageBatch, input, context),
         answer: (outcomes) => {
           const left = outcomes[Symbol.iterator]();
-          return new Reply(JSON.stringify(read.map((each) => told(each instanceof Fault ? { status: "refused", fault: each } : (left.next().value as Outcome)))));
+          return new Reply(
+            JSON.stringify(
+              read.map((each) =>
+                told(each instanceof Fault ? { status: "refused", fault: each } : (left.next().value as Outcome)),
+              ),
+            ),
+          );
         },
       });
     }),
@@ -77,6 +68,25 @@ function tracking({ db, tracker, options, newId }: Usage): Endpoint[] {
       });
     }),
   ];
+}
+
+/** What a caller reports. Throws `forbidden` where he may not report that, or not of that user. */
+function fromCaller(context: Context, report: contracts.UsageReport, id: string, now: number): Reported {
+  const { caller } = context;
+  if (caller === undefined) throw new Fault("unauthenticated", "this needs to know who asks");
+  return {
+    id,
+    userId: context.onUser(report.user_id),
+    source: sourceOf(caller, report),
+    eventId: report.event_id ?? id,
+    report,
+    hash: reportHash(report),
+    occurredAt: report.occurred_at ?? now,
+    receivedAt: now,
+    trusted: isTrusted(caller),
+    anyAge: false,
+    trace: traceHeaders(),
+  };
 }
 
 /** One item of a batch's answer. */
@@ -117,8 +127,12 @@ function reading({ db, options, retentionMonths }: Usage): Endpoint[] {
       const period = asked(stated);
       return summaryOf(await tallies(context, user_id, period), period);
     }),
-    handle(contracts.usageByModel, async ({ user_id, ...stated }, context) => byModelOf(await tallies(context, user_id, asked(stated)))),
-    handle(contracts.usageByService, async ({ user_id, ...stated }, context) => byServiceOf(await tallies(context, user_id, asked(stated)))),
+    handle(contracts.usageByModel, async ({ user_id, ...stated }, context) =>
+      byModelOf(await tallies(context, user_id, asked(stated))),
+    ),
+    handle(contracts.usageByService, async ({ user_id, ...stated }, context) =>
+      byServiceOf(await tallies(context, user_id, asked(stated))),
+    ),
     handle(contracts.usageFreeTier, async ({ user_id }, context) => {
       const month = monthOf(options.now());
       return freeTierOf(await tallies(context, user_id, month), month);
@@ -134,7 +148,11 @@ function driving({ db, options, newId, tracker }: Usage): Endpoint[] {
   return [
     handle(contracts.listDeadLetters, async ({ after, limit }) => {
       const letters = await readLetters(db, after ?? "0", limit);
-      return letters.map(({ headers: _headers, body, at, ...letter }) => ({ ...letter, body: body.toString("utf8"), at: printInstant(at) }));
+      return letters.map(({ headers: _headers, body, at, ...letter }) => ({
+        ...letter,
+        body: body.toString("utf8"),
+        at: printInstant(at),
+      }));
     }),
     handle(contracts.redriveDeadLetters, async ({ ids }) => {
       const answers: Redriven[] = [];

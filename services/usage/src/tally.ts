@@ -25,17 +25,24 @@ interface Total {
 }
 
 function totalOf(tallies: readonly Tally[]): Total {
-  const count = (of: readonly Tally[], what: "events" | "tokens") => of.reduce((total, tally) => total + tally[what], 0);
+  const count = (of: readonly Tally[], what: "events" | "tokens") =>
+    of.reduce((total, tally) => total + tally[what], 0);
   return {
     events: count(tallies, "events"),
     tokens: count(tallies, "tokens"),
     cost: sum(tallies.map((tally) => tally.cost)),
-    freeEvents: count(tallies.filter((tally) => tally.isFree), "events"),
+    freeEvents: count(
+      tallies.filter((tally) => tally.isFree),
+      "events",
+    ),
   };
 }
 
 /** Totals of groups, highest cost first; the same cost by name. */
-function ranked(tallies: readonly Tally[], keyOf: (tally: Tally) => string): (Total & { of: readonly Tally[]; first: Tally })[] {
+function ranked(
+  tallies: readonly Tally[],
+  keyOf: (tally: Tally) => string,
+): (Total & { of: readonly Tally[]; first: Tally })[] {
   const groups = [...groupBy(tallies, keyOf)].map(([key, of]) => ({ key, of, first: of[0] as Tally, ...totalOf(of) }));
   return groups.toSorted((a, b) => b.cost.cmp(a.cost) || (a.key < b.key ? -1 : 1));
 }
@@ -56,7 +63,10 @@ export function summaryOf(tallies: readonly Tally[], period: Period): z.input<ty
     free_tier_events: freeEvents,
     paid_tier_events: events - freeEvents,
     services: Object.fromEntries(
-      ranked(tallies, byService).map((total) => [total.first.service, { event_count: total.events, tokens: total.tokens, cost: print(total.cost) }]),
+      ranked(tallies, byService).map((total) => [
+        total.first.service,
+        { event_count: total.events, tokens: total.tokens, cost: print(total.cost) },
+      ]),
     ),
     period: printPeriod(period),
   };
@@ -88,7 +98,10 @@ export function byServiceOf(tallies: readonly Tally[]): z.input<(typeof usageByS
 /** Free usage by model, whatever service it went through; most events first. */
 export function freeTierOf(tallies: readonly Tally[], period: Period): z.input<(typeof usageFreeTier)["output"]> {
   const free = tallies.filter(({ isFree }) => isFree);
-  const models = [...groupBy(free, ({ model }) => model)].map(([model, of]) => ({ model: model || null, ...totalOf(of) }));
+  const models = [...groupBy(free, ({ model }) => model)].map(([model, of]) => ({
+    model: model || null,
+    ...totalOf(of),
+  }));
   const { events, tokens } = totalOf(free);
   return {
     total_free_events: events,

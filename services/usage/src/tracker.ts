@@ -26,15 +26,32 @@ export function openTracker(db: Db, options: RecordOptions, onCommit: () => void
     onCommit();
     return answers;
   };
-  // Batches that add to the same user's sums would only wait for each other's locks.
-  const keyOf = ({ reports }: Submission) => reports[0]?.userId ?? "";
-  const ones = new Batcher<Submission, Reply>({ run, keyOf, isTransient, batchMax: BATCH_MAX, lanes: LANES, queueMax: QUEUE_MAX });
-  const manys = new Batcher<Submission, Reply>({ run, keyOf, isTransient, batchMax: 1, lanes: LANES, queueMax: MANY_QUEUE_MAX });
+  const ones = new Batcher<Submission, Reply>({
+    run,
+    keyOf,
+    isTransient,
+    batchMax: BATCH_MAX,
+    lanes: LANES,
+    queueMax: QUEUE_MAX,
+  });
+  const manys = new Batcher<Submission, Reply>({
+    run,
+    keyOf,
+    isTransient,
+    batchMax: 1,
+    lanes: LANES,
+    queueMax: MANY_QUEUE_MAX,
+  });
   return {
     one: (submission) => ones.submit({ ...submission, answer: theEvent }),
     many: (submission) => manys.submit(submission),
     wake: onCommit,
   };
+}
+
+/** Batches that add to the same user's sums would only wait for each other's locks. */
+function keyOf({ reports }: Submission): string {
+  return reports[0]?.userId ?? "";
 }
 
 /** The answer to a single report: its event, or its refusal. */

@@ -65,15 +65,19 @@ function tell(sentence: string): void {
 }
 
 async function introduce(platform: Platform, seconds: number): Promise<void> {
-  const api = `${platform.gatewayUrl}/api/v1/credits`;
   console.log(`
 Tollbooth is ready at ${platform.gatewayUrl} after ${seconds.toFixed(1)} s. Ctrl-C stops it.
 
   documentation   ${platform.gatewayUrl}/docs
   broker          ${platform.natsUrl}
-  data and logs   ${relative(ROOT, HOME)}/ and ${relative(ROOT, HOME)}/logs/`);
-  if (process.env.AUTH_JWKS_URL !== undefined) return;
-  console.log(`
+  data and logs   ${relative(ROOT, HOME)}/ and ${relative(ROOT, HOME)}/logs/
+${process.env.AUTH_JWKS_URL === undefined ? await suggestions(platform) : ""}`);
+}
+
+async function suggestions(platform: Platform): Promise<string> {
+  const api = `${platform.gatewayUrl}/api/v1/credits`;
+  const json = `-H "Content-Type: application/json"`;
+  return `
 Tokens for a day (npm run token makes more):
 
   USER_TOKEN=${await platform.tokenFor("alice", ["user"], TOKEN_TTL_S)}
@@ -82,9 +86,9 @@ Tokens for a day (npm run token makes more):
 To try, with these two set:
 
   curl -s ${api}/balance -H "Authorization: Bearer $USER_TOKEN"
-  curl -s ${api}/usage/track -H "Authorization: Bearer $USER_TOKEN" -H "Content-Type: application/json" \\
-    -d '{"service": "chat", "model": "openai/gpt-4o-mini", "input_tokens": 1200, "output_tokens": 300}'
-  curl -s ${api}/allocate -H "Authorization: Bearer $ADMIN_TOKEN" -H "Content-Type: application/json" \\
+  curl -s ${api}/usage/track -H "Authorization: Bearer $USER_TOKEN" ${json} \\
+    -d '{"service": "openai", "model": "gpt-4o-mini", "input_tokens": 1200, "output_tokens": 300}'
+  curl -s ${api}/allocate -H "Authorization: Bearer $ADMIN_TOKEN" ${json} \\
     -d '{"user_id": "alice", "amount": "25", "source": "invoice 1"}'
-`);
+`;
 }

@@ -235,6 +235,8 @@ test.each([
   { name: "a start after now",      query: { start_date: "2027-06-16" } },
   { name: "no date at all",         query: { start_date: "yesterday" } },
   { name: "a day there never was",  query: { start_date: "2026-02-30" } },
+  { name: "a time before all usage", query: { start_date: "0000-01-01" } },
+  { name: "a time after all time",  query: { end_date: "9999-12-31" } },
   { name: "an unknown field",       query: { from: "2026-02-01" } },
 ])("a read refuses $name", async ({ query }) => {
   usage.at(NOW);

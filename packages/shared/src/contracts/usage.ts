@@ -163,19 +163,24 @@ export const usageTracked = event({
 const DAY_MS = 86_400_000;
 const PERIOD_HELP = { error: "a time such as 2026-01-31T12:00:00Z, or a date such as 2026-01-31" };
 const Day = z.iso.date().transform((text) => Date.parse(text));
+/** Beyond them a time has no RFC 3339 text, or soon none. */
+const isReadable = (ms: number) => ms >= 0 && ms < Date.UTC(9999, 0);
+const READABLE = "a period lies between the years 1970 and 9998";
 
 /** Where a period ends, and the last moment at which one that ends there may start. */
-const End = z.union(
-  [
-    Instant.transform((ms) => ({ end: ms, last: ms })),
-    Day.transform((ms) => ({ end: ms + DAY_MS, last: ms + DAY_MS - 1 })),
-  ],
-  PERIOD_HELP,
-);
+const End = z
+  .union(
+    [
+      Instant.transform((ms) => ({ end: ms, last: ms })),
+      Day.transform((ms) => ({ end: ms + DAY_MS, last: ms + DAY_MS - 1 })),
+    ],
+    PERIOD_HELP,
+  )
+  .refine(({ end }) => isReadable(end), READABLE);
 
 /** A period as a query states it: an end that is an instant is exclusive, an end that is a date includes its day. */
 const Period = {
-  start_date: z.union([Instant, Day], PERIOD_HELP).optional(),
+  start_date: z.union([Instant, Day], PERIOD_HELP).refine(isReadable, READABLE).optional(),
   end_date: End.optional(),
 };
 

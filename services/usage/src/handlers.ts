@@ -1,4 +1,5 @@
 /** What the usage service answers about events and sums: each contract joined with what does it. */
+import { listDeadLetters, redriveDeadLetters } from "@tollbooth/shared/contracts/dead-letters";
 import * as contracts from "@tollbooth/shared/contracts/usage";
 import type { Db } from "@tollbooth/shared/db";
 import { Fault } from "@tollbooth/shared/fault";
@@ -146,7 +147,7 @@ function reading({ db, options, retentionMonths }: Usage): Endpoint[] {
 
 function driving({ db, options, newId, tracker }: Usage): Endpoint[] {
   return [
-    handle(contracts.listDeadLetters, async ({ after, limit }) => {
+    handle(listDeadLetters, async ({ after, limit }) => {
       const letters = await readLetters(db, after ?? "0", limit);
       return letters.map(({ headers: _headers, body, at, ...letter }) => ({
         ...letter,
@@ -154,7 +155,7 @@ function driving({ db, options, newId, tracker }: Usage): Endpoint[] {
         at: printInstant(at),
       }));
     }),
-    handle(contracts.redriveDeadLetters, async ({ ids }) => {
+    handle(redriveDeadLetters, async ({ ids }) => {
       const answers: Redriven[] = [];
       // One by one: each in a transaction of its own, so that none hinders another.
       for (const id of ids) answers.push(await redrive(db, options, newId, id));

@@ -1,10 +1,5 @@
-import {
-  listDeadLetters,
-  redriveDeadLetters,
-  trackUsage,
-  usageEventOutcomes,
-  usageSummary,
-} from "@tollbooth/shared/contracts/usage";
+import { listDeadLetters, redriveDeadLetters } from "@tollbooth/shared/contracts/dead-letters";
+import { trackUsage, usageEventOutcomes, usageSummary } from "@tollbooth/shared/contracts/usage";
 import { setPrice } from "@tollbooth/shared/contracts/prices";
 import { openBus } from "@tollbooth/shared/bus";
 import { consume } from "@tollbooth/shared/consumer";

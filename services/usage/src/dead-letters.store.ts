@@ -29,10 +29,12 @@ export function lockLetter(tx: Tx, id: string): Promise<Letter | undefined> {
   return tx.maybe(LetterRow, sql`${LETTER} where redriven_at is null and id = ${id} for update`);
 }
 
+/** Notes that a dead letter was recorded after all; it is no longer listed. */
 export async function markRedriven(tx: Tx, id: string): Promise<void> {
   await tx.run(sql`update dead_letters set redriven_at = now() where id = ${id}`);
 }
 
+/** Replaces the reason, where driving it again failed for another. */
 export async function keepReason(tx: Tx, id: string, reason: string): Promise<void> {
   await tx.run(sql`update dead_letters set reason = ${reason.slice(0, 1000)} where id = ${id}`);
 }

@@ -28,6 +28,7 @@ export interface Usage {
   readonly retentionMonths: number;
 }
 
+/** Everything that the service answers. */
 export function endpoints(usage: Usage): Endpoint[] {
   return [...tracking(usage), ...reading(usage), ...driving(usage), ...priceEndpoints(usage.db, usage.options)];
 }

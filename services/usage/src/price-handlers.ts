@@ -19,6 +19,7 @@ import { OPERATOR, setNow } from "./price-change.ts";
 import type { NewPrice, Price, Rate } from "./price.ts";
 import type { RecordOptions } from "./record.ts";
 
+/** Lists and prices change the catalogue in transactions of their own; quotes and questions only read it. */
 export function priceEndpoints(db: Db, { prices, byokFee, now }: RecordOptions): Endpoint[] {
   return [
     handle(

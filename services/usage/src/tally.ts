@@ -54,6 +54,7 @@ function printPeriod({ start, end }: Period): { start: string; end: string } {
   return { start: printInstant(start), end: printInstant(end) };
 }
 
+/** All of it, by service, highest cost first. */
 export function summaryOf(tallies: readonly Tally[], period: Period): z.input<typeof UsageSummary> {
   const { events, tokens, cost, freeEvents } = totalOf(tallies);
   return {
@@ -72,6 +73,7 @@ export function summaryOf(tallies: readonly Tally[], period: Period): z.input<ty
   };
 }
 
+/** One line for each model of each service, highest cost first. */
 export function byModelOf(tallies: readonly Tally[]): z.input<(typeof usageByModel)["output"]> {
   return ranked(tallies, byModel).map(({ first, events, tokens, cost, freeEvents }) => ({
     service: first.service,
@@ -84,6 +86,7 @@ export function byModelOf(tallies: readonly Tally[]): z.input<(typeof usageByMod
   }));
 }
 
+/** One line for each service, highest cost first. */
 export function byServiceOf(tallies: readonly Tally[]): z.input<(typeof usageByService)["output"]> {
   return ranked(tallies, byService).map(({ of, first, events, tokens, cost, freeEvents }) => ({
     service: first.service,

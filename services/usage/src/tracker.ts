@@ -20,6 +20,7 @@ const QUEUE_MAX = 10_000;
 /** Callers with a whole batch of their own, waiting. */
 const MANY_QUEUE_MAX = 200;
 
+/** Reports of one user are never in two batches at once. `onCommit` runs after every batch that was recorded. */
 export function openTracker(db: Db, options: RecordOptions, onCommit: () => void): Tracker {
   const run = async (submissions: readonly Submission[]) => {
     const answers = await record(db, options, submissions);

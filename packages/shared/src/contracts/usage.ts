@@ -49,7 +49,9 @@ interface Stated {
   readonly quantity?: unknown;
   readonly unit?: unknown;
 }
+/** A use has one cost, as the total or as what the provider takes. */
 export const oneCost = (use: Stated) => use.cost === undefined || use.provider_cost === undefined;
+/** A unit says what a quantity counts. */
 export const unitCounts = (use: Stated) => use.unit === undefined || use.quantity !== undefined;
 export const ONE_COST = {
   path: ["cost"],

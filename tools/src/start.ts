@@ -1,7 +1,7 @@
 /** `npm start`: the whole platform on this machine, until Ctrl-C. */
 import { mkdir, statfs } from "node:fs/promises";
 import { relative } from "node:path";
-import { Command } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { HOME, ROOT } from "./checkout.ts";
 import { Platform } from "./platform.ts";
 
@@ -10,13 +10,21 @@ const TOKEN_TTL_S = 24 * 3600;
 
 const command = new Command("npm start --")
   .description("Starts Postgres, the broker and all services, and keeps them running until Ctrl-C.")
-  .option("--port <number>", "port of the REST API (or GATEWAY_PORT)", process.env.GATEWAY_PORT ?? "8084")
+  .addOption(
+    new Option("--port <number>", "port of the REST API").env("GATEWAY_PORT").default(8084).argParser(portNumber),
+  )
   .parse();
 
-await main(Number(command.opts<{ port: string }>().port)).catch((error: Error) => {
+await main(command.opts<{ port: number }>().port).catch((error: Error) => {
   console.error(error.message);
   process.exit(1);
 });
+
+function portNumber(text: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new InvalidArgumentError("A port is 1 to 65535.");
+  return port;
+}
 
 async function main(port: number): Promise<void> {
   const begin = performance.now();

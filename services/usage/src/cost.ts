@@ -60,8 +60,13 @@ export function costOf(used: Used, find: FindPrice, byokFee: Money): Cost {
   // A reporter who names a cost of a free model has been billed for something of it, a search say.
   const free = used.isFree ?? (isFreeModel(used.model, price) && (stated === undefined || stated.isZero()));
   const cost = free ? freeCost(used, price, split, find) : paidCost(used, price, split, byokFee);
-  if (cost.totalCost.gte(TOO_MUCH)) throw new Fault("invalid_request", "this use costs more than an amount may be");
+  if (cost.totalCost.gte(TOO_MUCH)) throw tooMuch();
   return cost;
+}
+
+function tooMuch(): Fault {
+  const message = "this use costs more than an amount may be";
+  return new Fault("invalid_request", message, { errors: [{ path: "", message }] });
 }
 
 function paidCost(used: Used, price: Price | undefined, split: Split, byokFee: Money): Cost {

@@ -178,8 +178,6 @@ function nothingStated(counts: Counts, price: Price, byToken: boolean): Fault {
   const units = [...new Set(price.rates.map((rate) => rate.unit))].join(", ");
   if (!byToken && hasTokens(counts))
     return new Fault("unpriced_model", `${nameOf(price)} has no price per token; it is priced per ${units}`);
-  return new Fault(
-    "invalid_request",
-    `say how much of ${nameOf(price)} was used, by tokens or by a quantity; it is priced per ${units}`,
-  );
+  const message = `say how much of ${nameOf(price)} was used, by tokens or by a quantity; it is priced per ${units}`;
+  return new Fault("invalid_request", message, { errors: [{ path: "", message }] });
 }

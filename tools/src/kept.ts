@@ -40,10 +40,15 @@ export async function openKept(folder: string, gatewayPort: number): Promise<Kep
   return kept;
 }
 
-/** What the folder keeps; undefined where no platform ran in it yet. */
+/** What the folder keeps; undefined where no platform ran in it yet. Throws one sentence where the file is damaged. */
 export async function readKept(folder: string): Promise<Kept | undefined> {
   const text = await readFile(fileOf(folder), "utf8").catch(() => undefined);
-  return text === undefined ? undefined : Kept.parse(JSON.parse(text));
+  if (text === undefined) return undefined;
+  try {
+    return Kept.parse(JSON.parse(text));
+  } catch (error) {
+    throw new Error(`${fileOf(folder)} is damaged: remove it, and npm start makes a new one.`, { cause: error });
+  }
 }
 
 function fileOf(folder: string): string {

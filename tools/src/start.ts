@@ -7,6 +7,7 @@ import { Platform } from "./platform.ts";
 
 const SPACE_MIN_BYTES = 300_000_000;
 const TOKEN_TTL_S = 24 * 3600;
+const PARENT_CHECK_MS = 500;
 
 const command = new Command("npm start --")
   .description("Starts Postgres, the broker and all services, and keeps them running until Ctrl-C.")
@@ -51,7 +52,19 @@ function endOnSignals(): { end: () => Promise<void> } {
     process.exit(0);
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void onSignal());
+  if (process.env.npm_lifecycle_event !== undefined) whenOrphaned(() => void onSignal());
   return signals;
+}
+
+/** npm runs us below a shell that dies of a signal without passing it on: all that we see is another parent. */
+function whenOrphaned(act: () => void): void {
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    act();
+  }, PARENT_CHECK_MS);
+  watch.unref();
 }
 
 async function requireSpace(): Promise<void> {

@@ -26,7 +26,12 @@ export default defineConfig({
         testTimeout: 30_000,
         hookTimeout: 30_000,
       }),
-      project("e2e", ["e2e/**/*.test.ts"], { fileParallelism: false, testTimeout: 60_000, hookTimeout: 120_000 }),
+      project("e2e", ["e2e/**/*.test.ts"], {
+        globalSetup: "e2e/harness/setup.ts",
+        fileParallelism: false,
+        testTimeout: 60_000,
+        hookTimeout: 120_000,
+      }),
       project("faults", ["faults/**/*.test.ts"], {
         fileParallelism: false,
         testTimeout: 180_000,

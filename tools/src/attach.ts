@@ -9,7 +9,7 @@ export interface Attached {
   readonly databaseUrls: Readonly<Record<Owner, string>>;
 }
 
-const GATEWAY_PORT = "8084";
+const GATEWAY_PORT = 8084;
 
 /** Given addresses first, then those that `npm start` keeps. Throws one sentence where there is neither. */
 export async function attach(env: NodeJS.ProcessEnv, folder = HOME): Promise<Attached> {
@@ -22,7 +22,7 @@ export async function attach(env: NodeJS.ProcessEnv, folder = HOME): Promise<Att
     return address;
   };
   return {
-    gatewayUrl: given("GATEWAY_URL", `http://127.0.0.1:${env["GATEWAY_PORT"] || GATEWAY_PORT}`),
+    gatewayUrl: given("GATEWAY_URL", `http://127.0.0.1:${env["GATEWAY_PORT"] || (kept?.gatewayPort ?? GATEWAY_PORT)}`),
     natsUrl: given("NATS_URL", kept && `nats://127.0.0.1:${kept.natsPort}`),
     databaseUrls: {
       credits: given("CREDITS_DATABASE_URL", ours?.credits),

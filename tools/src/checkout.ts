@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 /** The repository's folder. This file is two folders below it, as source and as what was built of it. */
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** What `npm start` keeps: data, logs, ports and secrets. */
-export const HOME = join(ROOT, ".tollbooth");
+/** What `npm start` keeps: data, logs, ports and secrets. TOLLBOOTH_HOME puts it elsewhere. */
+export const HOME = process.env.TOLLBOOTH_HOME ?? join(ROOT, ".tollbooth");
 
 /** The program of one of our services. */
 export function serviceProgram(service: string): string {

@@ -9,6 +9,8 @@ import { freePort, isFree } from "@tollbooth/shared/local/ports";
 const DEVELOPMENT = "dev-";
 
 const Kept = z.object({
+  /** Where the gateway was last started. */
+  gatewayPort: z.number().optional(),
   postgresPort: z.number(),
   natsPort: z.number(),
   /** Each service's password for its own database. */
@@ -22,11 +24,12 @@ export type Kept = z.output<typeof Kept>;
  * Reads what the folder keeps, and makes what is not there yet. A kept port that somebody else took meanwhile is
  * replaced. The file is for its owner's eyes only.
  */
-export async function openKept(folder: string): Promise<Kept> {
+export async function openKept(folder: string, gatewayPort: number): Promise<Kept> {
   const before = await readKept(folder);
   const kept: Kept = {
     postgresPort: await portOr(before?.postgresPort),
     natsPort: await portOr(before?.natsPort),
+    gatewayPort,
     passwords: before?.passwords ?? { credits: secret(), usage: secret() },
     jwtSecret: before?.jwtSecret ?? `${DEVELOPMENT}${secret()}`,
   };
@@ -37,10 +40,15 @@ export async function openKept(folder: string): Promise<Kept> {
   return kept;
 }
 
-/** What the folder keeps; undefined where no platform ran in it yet. */
+/** What the folder keeps; undefined where no platform ran in it yet. Throws one sentence where the file is damaged. */
 export async function readKept(folder: string): Promise<Kept | undefined> {
   const text = await readFile(fileOf(folder), "utf8").catch(() => undefined);
-  return text === undefined ? undefined : Kept.parse(JSON.parse(text));
+  if (text === undefined) return undefined;
+  try {
+    return Kept.parse(JSON.parse(text));
+  } catch (error) {
+    throw new Error(`${fileOf(folder)} is damaged: remove it, and npm start makes a new one.`, { cause: error });
+  }
 }
 
 function fileOf(folder: string): string {

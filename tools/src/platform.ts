@@ -131,8 +131,8 @@ export class Platform {
 
   async #start(): Promise<void> {
     const { folder, fsync = true } = this.#options;
-    const kept = await openKept(folder);
     const gatewayPort = this.#options.gatewayPort ?? (await freePort());
+    const kept = await openKept(folder, gatewayPort);
     await requireFree(gatewayPort, this.#env.GATEWAY_HOST);
     this.#addresses = await startServers({
       folder,

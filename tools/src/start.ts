@@ -1,22 +1,31 @@
 /** `npm start`: the whole platform on this machine, until Ctrl-C. */
 import { mkdir, statfs } from "node:fs/promises";
 import { relative } from "node:path";
-import { Command } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { HOME, ROOT } from "./checkout.ts";
 import { Platform } from "./platform.ts";
 
 const SPACE_MIN_BYTES = 300_000_000;
 const TOKEN_TTL_S = 24 * 3600;
+const PARENT_CHECK_MS = 500;
 
 const command = new Command("npm start --")
   .description("Starts Postgres, the broker and all services, and keeps them running until Ctrl-C.")
-  .option("--port <number>", "port of the REST API (or GATEWAY_PORT)", process.env.GATEWAY_PORT ?? "8084")
+  .addOption(
+    new Option("--port <number>", "port of the REST API").env("GATEWAY_PORT").default(8084).argParser(portNumber),
+  )
   .parse();
 
-await main(Number(command.opts<{ port: string }>().port)).catch((error: Error) => {
+await main(command.opts<{ port: number }>().port).catch((error: Error) => {
   console.error(error.message);
   process.exit(1);
 });
+
+function portNumber(text: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new InvalidArgumentError("A port is 1 to 65535.");
+  return port;
+}
 
 async function main(port: number): Promise<void> {
   const begin = performance.now();
@@ -43,7 +52,19 @@ function endOnSignals(): { end: () => Promise<void> } {
     process.exit(0);
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void onSignal());
+  if (process.env.npm_lifecycle_event !== undefined) whenOrphaned(() => void onSignal());
   return signals;
+}
+
+/** npm runs us below a shell that dies of a signal without passing it on: all that we see is another parent. */
+function whenOrphaned(act: () => void): void {
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    act();
+  }, PARENT_CHECK_MS);
+  watch.unref();
 }
 
 async function requireSpace(): Promise<void> {
@@ -65,15 +86,19 @@ function tell(sentence: string): void {
 }
 
 async function introduce(platform: Platform, seconds: number): Promise<void> {
-  const api = `${platform.gatewayUrl}/api/v1/credits`;
   console.log(`
 Tollbooth is ready at ${platform.gatewayUrl} after ${seconds.toFixed(1)} s. Ctrl-C stops it.
 
   documentation   ${platform.gatewayUrl}/docs
   broker          ${platform.natsUrl}
-  data and logs   ${relative(ROOT, HOME)}/ and ${relative(ROOT, HOME)}/logs/`);
-  if (process.env.AUTH_JWKS_URL !== undefined) return;
-  console.log(`
+  data and logs   ${relative(ROOT, HOME)}/ and ${relative(ROOT, HOME)}/logs/
+${process.env.AUTH_JWKS_URL === undefined ? await suggestions(platform) : ""}`);
+}
+
+async function suggestions(platform: Platform): Promise<string> {
+  const api = `${platform.gatewayUrl}/api/v1/credits`;
+  const json = `-H "Content-Type: application/json"`;
+  return `
 Tokens for a day (npm run token makes more):
 
   USER_TOKEN=${await platform.tokenFor("alice", ["user"], TOKEN_TTL_S)}
@@ -82,9 +107,9 @@ Tokens for a day (npm run token makes more):
 To try, with these two set:
 
   curl -s ${api}/balance -H "Authorization: Bearer $USER_TOKEN"
-  curl -s ${api}/usage/track -H "Authorization: Bearer $USER_TOKEN" -H "Content-Type: application/json" \\
-    -d '{"service": "chat", "model": "openai/gpt-4o-mini", "input_tokens": 1200, "output_tokens": 300}'
-  curl -s ${api}/allocate -H "Authorization: Bearer $ADMIN_TOKEN" -H "Content-Type: application/json" \\
+  curl -s ${api}/usage/track -H "Authorization: Bearer $USER_TOKEN" ${json} \\
+    -d '{"service": "openai", "model": "gpt-4o-mini", "input_tokens": 1200, "output_tokens": 300}'
+  curl -s ${api}/allocate -H "Authorization: Bearer $ADMIN_TOKEN" ${json} \\
     -d '{"user_id": "alice", "amount": "25", "source": "invoice 1"}'
-`);
+`;
 }

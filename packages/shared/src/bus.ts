@@ -65,7 +65,7 @@ export async function openBus(options: { url: string; name: string; log: Log }):
     forward: (contract, body, ask) => {
       if (!link.connected)
         throw new Fault("unavailable", "the message broker is away; try again shortly", { retryAfterS: 1 });
-      return forward(connection, contract, body, ask);
+      return forward(connection, link, contract, body, ask);
     },
     ask: async (contract, input, ask = {}) => {
       const reply = await bus.forward(contract, JSON.stringify(input), ask);
@@ -80,21 +80,34 @@ export async function openBus(options: { url: string; name: string; log: Log }):
   return bus;
 }
 
+interface Link {
+  connected: boolean;
+  readonly reconnected: (() => void)[];
+  /** Gives up the questions that wait for an answer. */
+  readonly waiting: Set<() => void>;
+}
+
 /** Follows the connection's state. */
-function watch(connection: NatsConnection, log: Log): { connected: boolean; reconnected: (() => void)[] } {
-  const link: { connected: boolean; reconnected: (() => void)[] } = { connected: true, reconnected: [] };
+function watch(connection: NatsConnection, log: Log): Link {
+  const link: Link = { connected: true, reconnected: [], waiting: new Set() };
   void (async () => {
     for await (const { type } of connection.status()) {
       if (type !== Events.Disconnect && type !== Events.Reconnect) continue;
       link.connected = type === Events.Reconnect;
       log.warn({ status: type }, "broker");
-      if (link.connected) for (const run of link.reconnected) run();
+      for (const run of link.connected ? link.reconnected : link.waiting) run();
     }
   })();
   return link;
 }
 
-function forward(connection: NatsConnection, contract: Command, body: string, ask: Partial<Ask>): Promise<Reply> {
+function forward(
+  connection: NatsConnection,
+  link: Link,
+  contract: Command,
+  body: string,
+  ask: Partial<Ask>,
+): Promise<Reply> {
   const { subject } = contract;
   return inSpan(
     `ask ${subject}`,
@@ -103,29 +116,41 @@ function forward(connection: NatsConnection, contract: Command, body: string, as
       const deadlineMs = ask.deadlineMs ?? Date.now() + ASK_TIMEOUT_MS;
       const timeout = deadlineMs - Date.now();
       if (timeout <= 0) throw new Fault("timeout", "there was no time left to ask", { retryAfterS: 1 });
-      const message = await connection
-        .request(subject, body, {
-          timeout,
-          headers: encodeAsk({ ...ask, requestId: ask.requestId ?? randomUUID(), deadlineMs }),
-        })
-        .catch((cause: unknown) => unanswered(contract, cause));
+      const headers = encodeAsk({ ...ask, requestId: ask.requestId ?? randomUUID(), deadlineMs });
+      const message = await unlessLost(link, contract, connection.request(subject, body, { timeout, headers })).catch(
+        (cause: unknown) => unanswered(contract, cause),
+      );
       return decodeReply(message);
     },
   );
 }
 
-function unanswered({ subject }: Command, cause: unknown): never {
+/** The answer; or a refusal as soon as the broker is gone, because the answer has most likely gone with it. */
+function unlessLost<T>(link: Link, contract: Command, answer: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const giveUp = () => reject(unknownOutcome(contract, "the message broker went away"));
+    link.waiting.add(giveUp);
+    void answer.then(resolve, reject).finally(() => link.waiting.delete(giveUp));
+  });
+}
+
+function unknownOutcome({ subject }: Command, cause: unknown): Fault {
+  return new Fault(
+    "timeout",
+    `${subject} was not answered in time: whether it happened is not known; ask again with the same key`,
+    { retryAfterS: 1, cause },
+  );
+}
+
+function unanswered(contract: Command, cause: unknown): never {
+  if (cause instanceof Fault) throw cause;
+  const { subject } = contract;
   const isCode = (code: string) => cause instanceof NatsError && cause.code === code;
   if (isCode(ErrorCode.NoResponders))
     throw new Fault("unavailable", `nobody answers ${subject} at the moment; try again shortly`, {
       retryAfterS: 1,
       cause,
     });
-  if (isCode(ErrorCode.Timeout))
-    throw new Fault(
-      "timeout",
-      `${subject} was not answered in time: whether it happened is not known; ask again with the same key`,
-      { retryAfterS: 1, cause },
-    );
+  if (isCode(ErrorCode.Timeout)) throw unknownOutcome(contract, cause);
   throw new Fault("unavailable", "the message broker is away; try again shortly", { retryAfterS: 1, cause });
 }

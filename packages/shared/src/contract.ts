@@ -74,8 +74,8 @@ export interface Ask {
 /** Ids, keys and names: 1..255 characters, none of them a control character or half a surrogate pair. */
 export const Id = z.string().regex(/^[^\p{Cc}\p{Cs}]{1,255}$/u, "1 to 255 characters without control characters");
 
-/** An event's own id: any text of 1..128 characters. */
-export const EventId = z.string().regex(/^[^\p{Cc}\p{Cs}]{1,128}$/u, "1 to 128 characters without control characters");
+/** An event's own id: any text of 1..128 characters that a database can hold. */
+export const EventId = z.string().regex(/^[^\0\p{Cs}]{1,128}$/u, "any text of 1 to 128 characters");
 
 /** Free text for people. */
 export const Text = (max: number) =>

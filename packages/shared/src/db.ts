@@ -53,6 +53,8 @@ const TX_ATTEMPTS_MAX = 5;
 const RETRYABLE = new Set(["40001", "40P01", "23505"]);
 /** SQLSTATE classes that say the database is away, not that we are wrong: connection, resources, operator intervention. */
 const AWAY_CLASSES = new Set(["08", "53", "57"]);
+/** The same of single ones: a lock that did not come, a transaction that was ended because we did not go on with it. */
+const AWAY = new Set(["55P03", "25P03"]);
 
 const TIMESTAMPTZ = 1184;
 pg.types.setTypeParser(TIMESTAMPTZ, (text) =>
@@ -77,8 +79,8 @@ export function openDb({ url, name, poolMax, log }: DbOptions): Db {
   pool.on("connect", (client) => client.on("error", onError));
 
   return {
-    ...queries((query) => ask(pool, query)),
-    tx: (work) => retrying(() => transaction(pool, work)),
+    ...queries((query) => ask(pool, query).catch(told)),
+    tx: (work) => retrying(() => transaction(pool, work)).catch(told),
     session: () => openSession(new pg.Client(settings), onError),
     close: () => pool.end(),
   };
@@ -88,10 +90,15 @@ export function openDb({ url, name, poolMax, log }: DbOptions): Db {
 export function isTransient(error: unknown): boolean {
   if (error instanceof Fault)
     return error.code === "unavailable" || error.code === "overloaded" || error.code === "timeout";
+  return RETRYABLE.has(codeOf(error)) || isAway(error);
+}
+
+function isAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  const code = "code" in error ? String(error.code) : "";
-  if (RETRYABLE.has(code) || AWAY_CLASSES.has(code.slice(0, 2)) || code === "55P03") return true;
+  const code = codeOf(error);
   return (
+    AWAY_CLASSES.has(code.slice(0, 2)) ||
+    AWAY.has(code) ||
     /^E[A-Z]+$/.test(code) ||
     /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/.test(
       error.message,
@@ -111,7 +118,7 @@ async function openSession(client: pg.Client, onError: (error: Error) => void): 
 }
 
 async function transaction<T>(pool: pg.Pool, work: (tx: Tx) => Promise<T>): Promise<T> {
-  const client = await pool.connect().catch(away);
+  const client = await pool.connect();
   let broken: Error | undefined;
   try {
     await client.query("begin");
@@ -131,8 +138,7 @@ async function retrying<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      const code = error instanceof Error && "code" in error ? String(error.code) : "";
-      if (!RETRYABLE.has(code) || attempt === TX_ATTEMPTS_MAX) throw error;
+      if (!RETRYABLE.has(codeOf(error)) || attempt === TX_ATTEMPTS_MAX) throw error;
     }
   }
 }
@@ -165,6 +171,15 @@ function ask(on: pg.Pool | pg.Client | pg.PoolClient, query: Sql): Promise<pg.Qu
   );
 }
 
-function away(cause: unknown): never {
-  throw new Fault("unavailable", "the database cannot be reached; try again shortly", { retryAfterS: 1, cause });
+/** What was thrown, as callers shall see it: a database that is away is nobody's mistake. */
+function told(thrown: unknown): never {
+  if (!isAway(thrown)) throw thrown;
+  throw new Fault("unavailable", "the database cannot be reached; try again shortly", {
+    retryAfterS: 1,
+    cause: thrown,
+  });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
 }

@@ -74,7 +74,8 @@ export const laws: readonly Law[] = [
     breaches: sql`
       select t.user_id || ': line ' || t.seq || ' of ' || t.key as breach
       from credit_transactions t left join inbox i
-        on i.user_id = t.user_id and i.consumer = 'credits' and i.event_id::text = substr(t.key, 7) and i.outcome = 'applied'
+        on i.user_id = t.user_id and i.consumer = 'credits' and i.outcome = 'applied'
+          and i.event_id = case when t.key like 'event:%' then substr(t.key, 7)::uuid end
       where t.key like 'event:%' and i.event_id is null and t.created_at > now() - interval '99 days'`,
   },
   {

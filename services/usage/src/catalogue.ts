@@ -33,7 +33,10 @@ export class Catalogue {
     const shelf = this.#shelves.get(service);
     if (shelf === undefined) return undefined;
     const name = model?.toLowerCase() ?? "";
-    return inForce(shelf.named.get(name), at) ?? (name === "" ? undefined : inForce(matching(shelf, name), at) ?? inForce(shelf.named.get(""), at));
+    return (
+      inForce(shelf.named.get(name), at) ??
+      (name === "" ? undefined : (inForce(matching(shelf, name), at) ?? inForce(shelf.named.get(""), at)))
+    );
   };
 
   /** All rows of a name, latest first: those for clauses over names, or those for the name alone. */
@@ -46,8 +49,16 @@ export class Catalogue {
 
 function shelve(rows: readonly Price[]): Shelf {
   const latestFirst = rows.toSorted((a, b) => (a.validFrom === b.validFrom ? 0 : b.validFrom > a.validFrom ? 1 : -1));
-  const named = groupBy(latestFirst.filter((price) => price.match === undefined), (price) => price.model.toLowerCase());
-  const groups = [...groupBy(latestFirst.filter((price) => price.match !== undefined), (price) => price.model).values()];
+  const named = groupBy(
+    latestFirst.filter((price) => price.match === undefined),
+    (price) => price.model.toLowerCase(),
+  );
+  const groups = [
+    ...groupBy(
+      latestFirst.filter((price) => price.match !== undefined),
+      (price) => price.model,
+    ).values(),
+  ];
   return { named, matched: groups.toSorted((a, b) => positionOf(a) - positionOf(b)), remembered: new Map() };
 }
 
@@ -58,7 +69,10 @@ function positionOf([latest]: Versions): number {
 function matching(shelf: Shelf, name: string): Versions | undefined {
   if (!shelf.remembered.has(name)) {
     if (shelf.remembered.size >= REMEMBERED_MAX) shelf.remembered.clear();
-    shelf.remembered.set(name, shelf.matched.find(([latest]) => latest?.match !== undefined && matches(latest.match, name)));
+    shelf.remembered.set(
+      name,
+      shelf.matched.find(([latest]) => latest?.match !== undefined && matches(latest.match, name)),
+    );
   }
   return shelf.remembered.get(name);
 }

@@ -11,12 +11,21 @@ import type { Counts } from "./quantities.ts";
 const AT = Date.parse("2026-06-01T12:00:00Z");
 
 function rate(text: string): Rate {
-  const [unit, price, above = "0"] = text.split(" ");
-  return { unit: unit as PricedUnit, price: decimal(price as string), above: Number(above) };
+  const [unit, each, above = "0"] = text.split(" ");
+  return { unit: unit as PricedUnit, price: decimal(each as string), above: Number(above) };
 }
 
 function price(model: string, rates: string, more: Partial<NewPrice> = {}): NewPrice {
-  return { service: "s", model, position: 0, textOnly: false, source: "test", validFrom: -Infinity, rates: rates.split(", ").map(rate), ...more };
+  return {
+    service: "s",
+    model,
+    position: 0,
+    textOnly: false,
+    source: "test",
+    validFrom: -Infinity,
+    rates: rates.split(", ").map(rate),
+    ...more,
+  };
 }
 
 // prettier-ignore
@@ -40,10 +49,20 @@ const PRICES = [
 const { find } = new Catalogue(1n, PRICES);
 
 const ask = (model: string | undefined, counts: Counts, more: Partial<Used> = {}): Used => ({
-  service: "s", model, counts, cost: undefined, providerCost: undefined, isFree: undefined, byok: false, at: AT, ...more,
+  service: "s",
+  model,
+  counts,
+  cost: undefined,
+  providerCost: undefined,
+  isFree: undefined,
+  byok: false,
+  at: AT,
+  ...more,
 });
-const cost = (model: string | undefined, counts: Counts, more: Partial<Used> = {}, byokFee = "0"): Cost => costOf(ask(model, counts, more), find, decimal(byokFee));
-const told = ({ providerCost, platformMarkup, totalCost, charged }: Cost) => [providerCost, platformMarkup, totalCost, charged].map((amount) => amount.toFixed());
+const cost = (model: string | undefined, counts: Counts, more: Partial<Used> = {}, byokFee = "0"): Cost =>
+  costOf(ask(model, counts, more), find, decimal(byokFee));
+const told = ({ providerCost, platformMarkup, totalCost, charged }: Cost) =>
+  [providerCost, platformMarkup, totalCost, charged].map((amount) => amount.toFixed());
 const code = (work: () => unknown): string => {
   try {
     work();
@@ -147,20 +166,40 @@ describe("free", () => {
 });
 
 describe("laws", () => {
-  const amount = fc.tuple(fc.nat(999_999_998), fc.bigInt(0n, 999_999_999_999n)).map(([whole, part]) => decimal(`${whole}.${String(part).padStart(12, "0")}`));
+  const amount = fc
+    .tuple(fc.nat(999_999_998), fc.bigInt(0n, 999_999_999_999n))
+    .map(([whole, part]) => decimal(`${whole}.${String(part).padStart(12, "0")}`));
   const count = fc.option(fc.nat(1_000_000), { nil: undefined });
-  const counts = fc.record({ input_tokens: fc.nat(1_000_000), output_tokens: count, cached_tokens: count, cache_write_tokens: count, reasoning_tokens: count }) as fc.Arbitrary<Counts>;
+  const counts = fc.record({
+    input_tokens: fc.nat(1_000_000),
+    output_tokens: count,
+    cached_tokens: count,
+    cache_write_tokens: count,
+    reasoning_tokens: count,
+  }) as fc.Arbitrary<Counts>;
   const models = fc.constantFrom("budget", "edge", "standard", "premium", "named", "long", "fee");
   const runs = { numRuns: 1000 };
   const adds = (found: Cost) => {
     expect(found.providerCost.plus(found.platformMarkup).eq(found.totalCost)).toBe(true);
-    for (const part of [found.providerCost, found.platformMarkup, found.totalCost, found.charged]) expect(part.decimalPlaces() <= 12 && part.gte(0)).toBe(true);
+    for (const part of [found.providerCost, found.platformMarkup, found.totalCost, found.charged])
+      expect(part.decimalPlaces() <= 12 && part.gte(0)).toBe(true);
   };
 
   test("provider's cost and markup are the total, of 12 places, never negative", () => {
-    fc.assert(fc.property(models, counts, (model, some) => adds(cost(model, some))), runs);
-    fc.assert(fc.property(models, amount, (model, some) => adds(cost(model, {}, { cost: some }))), runs);
-    fc.assert(fc.property(models, amount, (model, some) => adds(cost(model, {}, { providerCost: some.div(2).toDecimalPlaces(12) }))), runs);
+    fc.assert(
+      fc.property(models, counts, (model, some) => adds(cost(model, some))),
+      runs,
+    );
+    fc.assert(
+      fc.property(models, amount, (model, some) => adds(cost(model, {}, { cost: some }))),
+      runs,
+    );
+    fc.assert(
+      fc.property(models, amount, (model, some) =>
+        adds(cost(model, {}, { providerCost: some.div(2).toDecimalPlaces(12) })),
+      ),
+      runs,
+    );
   });
 
   test("a stated total is what is charged, to the last digit", () => {
@@ -186,7 +225,11 @@ describe("laws", () => {
   test("using more of something never costs less", () => {
     fc.assert(
       fc.property(models, counts, fc.nat(500_000), (model, some, more) => {
-        const grown = { ...some, input_tokens: (some.input_tokens ?? 0) + more, output_tokens: (some.output_tokens ?? 0) + more };
+        const grown = {
+          ...some,
+          input_tokens: (some.input_tokens ?? 0) + more,
+          output_tokens: (some.output_tokens ?? 0) + more,
+        };
         expect(cost(model, grown).totalCost.gte(cost(model, some).totalCost)).toBe(true);
       }),
       runs,
@@ -195,17 +238,36 @@ describe("laws", () => {
 
   test("where no part exceeds its whole, the lines count every token once", () => {
     fc.assert(
-      fc.property(models, fc.nat(1_000_000), fc.nat(1_000_000), fc.nat(100), fc.nat(100), fc.nat(100), (model, input, output, c, w, r) => {
-        const parts = { cached_tokens: Math.floor((input * c) / 200), cache_write_tokens: Math.floor((input * w) / 200), reasoning_tokens: Math.floor((output * r) / 100) };
-        const { lines } = cost(model, { input_tokens: input, output_tokens: output, ...parts });
-        const tokens = lines.filter((line) => line.unit !== "request_fee").reduce((total, line) => total + line.quantity.toNumber(), 0);
-        expect(tokens).toBe(input + output);
-      }),
+      fc.property(
+        models,
+        fc.nat(1_000_000),
+        fc.nat(1_000_000),
+        fc.nat(100),
+        fc.nat(100),
+        fc.nat(100),
+        (model, input, output, c, w, r) => {
+          const parts = {
+            cached_tokens: Math.floor((input * c) / 200),
+            cache_write_tokens: Math.floor((input * w) / 200),
+            reasoning_tokens: Math.floor((output * r) / 100),
+          };
+          const { lines } = cost(model, { input_tokens: input, output_tokens: output, ...parts });
+          const tokens = lines
+            .filter((line) => line.unit !== "request_fee")
+            .reduce((total, line) => total + line.quantity.toNumber(), 0);
+          expect(tokens).toBe(input + output);
+        },
+      ),
       runs,
     );
   });
 
   test("the classes' rates are 0, 5, 10 and 15 percent", () => {
-    expect(Object.entries(MARKUP_RATES).map(([group, value]) => `${group} ${value.toFixed()}`)).toEqual(["free 0", "budget 0.05", "standard 0.1", "premium 0.15"]);
+    expect(Object.entries(MARKUP_RATES).map(([group, value]) => `${group} ${value.toFixed()}`)).toEqual([
+      "free 0",
+      "budget 0.05",
+      "standard 0.1",
+      "premium 0.15",
+    ]);
   });
 });

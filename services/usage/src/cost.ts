@@ -60,8 +60,13 @@ export function costOf(used: Used, find: FindPrice, byokFee: Money): Cost {
   // A reporter who names a cost of a free model has been billed for something of it, a search say.
   const free = used.isFree ?? (isFreeModel(used.model, price) && (stated === undefined || stated.isZero()));
   const cost = free ? freeCost(used, price, split, find) : paidCost(used, price, split, byokFee);
-  if (cost.totalCost.gte(TOO_MUCH)) throw new Fault("invalid_request", "this use costs more than an amount may be");
+  if (cost.totalCost.gte(TOO_MUCH)) throw tooMuch();
   return cost;
+}
+
+function tooMuch(): Fault {
+  const message = "this use costs more than an amount may be";
+  return new Fault("invalid_request", message, { errors: [{ path: "", message }] });
 }
 
 function paidCost(used: Used, price: Price | undefined, split: Split, byokFee: Money): Cost {
@@ -71,7 +76,19 @@ function paidCost(used: Used, price: Price | undefined, split: Split, byokFee: M
   const base = used.cost?.div(rate.plus(ONE)) ?? used.providerCost ?? baseOf(lines);
   const amounts = markUp(base, rate, used.cost);
   const charged = used.byok ? round12(base.times(byokFee)) : amounts.totalCost;
-  return { basis: basisOf(used), split, lines, price, class: group, rate, base, ...amounts, charged, isFree: false, freeValue: ZERO };
+  return {
+    basis: basisOf(used),
+    split,
+    lines,
+    price,
+    class: group,
+    rate,
+    base,
+    ...amounts,
+    charged,
+    isFree: false,
+    freeValue: ZERO,
+  };
 }
 
 /** Free usage costs its user nothing; its value is told, because the free tier has limits. */
@@ -79,11 +96,27 @@ function freeCost(used: Used, price: Price | undefined, split: Split, find: Find
   const base = used.cost ?? used.providerCost ?? ZERO;
   const rate = MARKUP_RATES.free;
   const freeValue = siblingValue(used, price, find) ?? round12(base);
-  return { basis: basisOf(used), split, lines: [], price, class: "free", rate, base, ...markUp(base, rate), charged: ZERO, isFree: true, freeValue };
+  return {
+    basis: basisOf(used),
+    split,
+    lines: [],
+    price,
+    class: "free",
+    rate,
+    base,
+    ...markUp(base, rate),
+    charged: ZERO,
+    isFree: true,
+    freeValue,
+  };
 }
 
 /** The three amounts of a base, rounded here and nowhere else. A stated total stays as it is. */
-export function markUp(base: Money, rate: Money, total?: Money): Pick<Cost, "providerCost" | "platformMarkup" | "totalCost"> {
+export function markUp(
+  base: Money,
+  rate: Money,
+  total?: Money,
+): Pick<Cost, "providerCost" | "platformMarkup" | "totalCost"> {
   const providerCost = round12(base);
   const totalCost = total ?? round12(exactTotal(base, rate));
   return { providerCost, platformMarkup: totalCost.minus(providerCost), totalCost };
@@ -106,7 +139,9 @@ function pricedLines(used: Used, price: Price | undefined, split: Split): Line[]
 function unpricedModel({ service, model }: Used, price: Price | undefined): Fault {
   const name = model === undefined ? service : `${service} ${model}`;
   const why = price === undefined ? "no price is known for" : "only prices of 0 are listed, yet it is not free:";
-  return new Fault("unpriced_model", `${why} ${name}`, { fix: "report cost or provider_cost, or ask an operator to set its price" });
+  return new Fault("unpriced_model", `${why} ${name}`, {
+    fix: "report cost or provider_cost, or ask an operator to set its price",
+  });
 }
 
 /** What the paid model of the same name takes for this use, markup included; undefined where there is none or it cannot be told. */

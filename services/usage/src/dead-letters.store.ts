@@ -29,16 +29,21 @@ export function lockLetter(tx: Tx, id: string): Promise<Letter | undefined> {
   return tx.maybe(LetterRow, sql`${LETTER} where redriven_at is null and id = ${id} for update`);
 }
 
+/** Notes that a dead letter was recorded after all; it is no longer listed. */
 export async function markRedriven(tx: Tx, id: string): Promise<void> {
   await tx.run(sql`update dead_letters set redriven_at = now() where id = ${id}`);
 }
 
+/** Replaces the reason, where driving it again failed for another. */
 export async function keepReason(tx: Tx, id: string, reason: string): Promise<void> {
   await tx.run(sql`update dead_letters set reason = ${reason.slice(0, 1000)} where id = ${id}`);
 }
 
 /** Marks an identity as a dead letter's; answers what it was before: `undefined` where nobody had reported it. */
-export async function markDead(tx: Tx, { userId, source, eventId }: Identity): Promise<"recorded" | "dead" | undefined> {
+export async function markDead(
+  tx: Tx,
+  { userId, source, eventId }: Identity,
+): Promise<"recorded" | "dead" | undefined> {
   const marked = await tx.run(
     sql`insert into usage_event_ids (user_id, source, event_id, outcome, content_hash) values (${userId}, ${source}, ${eventId}, 'dead', '')
         on conflict (user_id, source, event_id) do nothing`,

@@ -70,12 +70,21 @@ export function isTrusted({ roles }: Caller): boolean {
 /** Prices a report. Answers the Fault that refuses it where it is out of time, unpriced or says too little. */
 export function draft(reported: Reported, find: FindPrice, byokFee: Money, createdAt: number): NewEvent | Fault {
   const { report, occurredAt, trusted } = reported;
-  const untimely = checkTime(reported);
-  if (untimely !== undefined) return untimely;
+  const late = checkTime(reported);
+  if (late !== undefined) return late;
   try {
     const { service, model, cost, provider_cost: providerCost } = report;
     const isFree = trusted ? report.is_free : undefined;
-    const used = { service, model, counts: report, cost, providerCost, isFree, byok: report.byok ?? false, at: occurredAt };
+    const used = {
+      service,
+      model,
+      counts: report,
+      cost,
+      providerCost,
+      isFree,
+      byok: report.byok ?? false,
+      at: occurredAt,
+    };
     return { ...reported, cost: costOf(used, find, byokFee), createdAt };
   } catch (error) {
     if (error instanceof Fault) return error;
@@ -121,7 +130,11 @@ export function factOf(event: NewEvent): z.input<(typeof usageTracked)["data"]> 
     service: report.service,
     model: report.model ?? null,
     charged: print(cost.charged),
-    cost_breakdown: { provider_cost: print(cost.providerCost), markup: print(cost.platformMarkup), total: print(cost.totalCost) },
+    cost_breakdown: {
+      provider_cost: print(cost.providerCost),
+      markup: print(cost.platformMarkup),
+      total: print(cost.totalCost),
+    },
     is_free: cost.isFree,
     free_value: print(cost.freeValue),
     hold_id: report.hold_id ?? null,

@@ -1,4 +1,5 @@
 /** What the usage service answers about events and sums: each contract joined with what does it. */
+import { listDeadLetters, redriveDeadLetters } from "@tollbooth/shared/contracts/dead-letters";
 import * as contracts from "@tollbooth/shared/contracts/usage";
 import type { Db } from "@tollbooth/shared/db";
 import { Fault } from "@tollbooth/shared/fault";
@@ -27,44 +28,36 @@ export interface Usage {
   readonly retentionMonths: number;
 }
 
+/** Everything that the service answers. */
 export function endpoints(usage: Usage): Endpoint[] {
   return [...tracking(usage), ...reading(usage), ...driving(usage), ...priceEndpoints(usage.db, usage.options)];
 }
 
 function tracking({ db, tracker, options, newId }: Usage): Endpoint[] {
-  const reportedBy = (context: Context, report: contracts.UsageReport): Reported => {
-    const { caller } = context;
-    if (caller === undefined) throw new Fault("unauthenticated", "this needs to know who asks");
-    const id = newId();
-    const now = options.now();
-    return {
-      id,
-      userId: context.onUser(report.user_id),
-      source: sourceOf(caller, report),
-      eventId: report.event_id ?? id,
-      report,
-      hash: reportHash(report),
-      occurredAt: report.occurred_at ?? now,
-      receivedAt: now,
-      trusted: isTrusted(caller),
-      anyAge: false,
-      trace: traceHeaders(),
-    };
-  };
+  const reportedBy = (context: Context, report: contracts.UsageReport) =>
+    fromCaller(context, report, newId(), options.now());
 
   return [
     handle(contracts.trackUsage, async (report, context) =>
       tracker.one({ reports: [reportedBy(context, report)], keyed: keyed(contracts.trackUsage, report, context) }),
     ),
     handle(contracts.trackUsageBatch, async (input, context) => {
-      const read = input.events.map((item) => attempt(() => reportedBy(context, parseInput(contracts.UsageReport, item))));
+      const read = input.events.map((item) =>
+        attempt(() => reportedBy(context, parseInput(contracts.UsageReport, item))),
+      );
       const reports = read.filter((each): each is Reported => !(each instanceof Fault));
       return tracker.many({
         reports,
         keyed: keyed(contracts.trackUsageBatch, input, context),
         answer: (outcomes) => {
           const left = outcomes[Symbol.iterator]();
-          return new Reply(JSON.stringify(read.map((each) => told(each instanceof Fault ? { status: "refused", fault: each } : (left.next().value as Outcome)))));
+          return new Reply(
+            JSON.stringify(
+              read.map((each) =>
+                told(each instanceof Fault ? { status: "refused", fault: each } : (left.next().value as Outcome)),
+              ),
+            ),
+          );
         },
       });
     }),
@@ -77,6 +70,25 @@ function tracking({ db, tracker, options, newId }: Usage): Endpoint[] {
       });
     }),
   ];
+}
+
+/** What a caller reports. Throws `forbidden` where he may not report that, or not of that user. */
+function fromCaller(context: Context, report: contracts.UsageReport, id: string, now: number): Reported {
+  const { caller } = context;
+  if (caller === undefined) throw new Fault("unauthenticated", "this needs to know who asks");
+  return {
+    id,
+    userId: context.onUser(report.user_id),
+    source: sourceOf(caller, report),
+    eventId: report.event_id ?? id,
+    report,
+    hash: reportHash(report),
+    occurredAt: report.occurred_at ?? now,
+    receivedAt: now,
+    trusted: isTrusted(caller),
+    anyAge: false,
+    trace: traceHeaders(),
+  };
 }
 
 /** One item of a batch's answer. */
@@ -117,8 +129,12 @@ function reading({ db, options, retentionMonths }: Usage): Endpoint[] {
       const period = asked(stated);
       return summaryOf(await tallies(context, user_id, period), period);
     }),
-    handle(contracts.usageByModel, async ({ user_id, ...stated }, context) => byModelOf(await tallies(context, user_id, asked(stated)))),
-    handle(contracts.usageByService, async ({ user_id, ...stated }, context) => byServiceOf(await tallies(context, user_id, asked(stated)))),
+    handle(contracts.usageByModel, async ({ user_id, ...stated }, context) =>
+      byModelOf(await tallies(context, user_id, asked(stated))),
+    ),
+    handle(contracts.usageByService, async ({ user_id, ...stated }, context) =>
+      byServiceOf(await tallies(context, user_id, asked(stated))),
+    ),
     handle(contracts.usageFreeTier, async ({ user_id }, context) => {
       const month = monthOf(options.now());
       return freeTierOf(await tallies(context, user_id, month), month);
@@ -132,11 +148,15 @@ function reading({ db, options, retentionMonths }: Usage): Endpoint[] {
 
 function driving({ db, options, newId, tracker }: Usage): Endpoint[] {
   return [
-    handle(contracts.listDeadLetters, async ({ after, limit }) => {
+    handle(listDeadLetters, async ({ after, limit }) => {
       const letters = await readLetters(db, after ?? "0", limit);
-      return letters.map(({ headers: _headers, body, at, ...letter }) => ({ ...letter, body: body.toString("utf8"), at: printInstant(at) }));
+      return letters.map(({ headers: _headers, body, at, ...letter }) => ({
+        ...letter,
+        body: body.toString("utf8"),
+        at: printInstant(at),
+      }));
     }),
-    handle(contracts.redriveDeadLetters, async ({ ids }) => {
+    handle(redriveDeadLetters, async ({ ids }) => {
       const answers: Redriven[] = [];
       // One by one: each in a transaction of its own, so that none hinders another.
       for (const id of ids) answers.push(await redrive(db, options, newId, id));

@@ -15,8 +15,16 @@ const HOURS_BY_DAY = sql`
   from usage_hours group by 1, 2, 3, 4, 5`;
 
 export const laws: readonly Law[] = [
-  { invariant: 4, says: "the sums of every hour are those of its events", breaches: unlike(sql`usage_hours`, EVENTS_BY_HOUR) },
-  { invariant: 4, says: "the sums of every day are those of its hours", breaches: unlike(sql`usage_days`, HOURS_BY_DAY) },
+  {
+    invariant: 4,
+    says: "the sums of every hour are those of its events",
+    breaches: unlike(sql`usage_hours`, EVENTS_BY_HOUR),
+  },
+  {
+    invariant: 4,
+    says: "the sums of every day are those of its hours",
+    breaches: unlike(sql`usage_days`, HOURS_BY_DAY),
+  },
   {
     invariant: 5,
     says: "no event without its identity",
@@ -39,7 +47,8 @@ export const laws: readonly Law[] = [
     breaches: sql`
       select o.payload->>'user_id' || ': event ' || o.event_id as breach from outbox o
       left join usage_events e on e.user_id = o.payload->>'user_id' and e.occurred_at = (o.payload->>'occurred_at')::timestamptz and e.id = o.event_id
-      where o.subject = 'usage.tracked' and (e.id is null or e.charged <> (o.payload->>'charged')::numeric)`,
+      where o.subject = 'usage.tracked' and (o.payload->>'occurred_at')::timestamptz >= (${FIRST_KEPT})
+        and (e.id is null or e.charged <> (o.payload->>'charged')::numeric)`,
   },
 ];
 

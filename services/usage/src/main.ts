@@ -1,6 +1,5 @@
 /** The usage service: builds everything once, wires it, and closes it in reverse. */
 import { fileURLToPath } from "node:url";
-import { waitForUpdate } from "@pydantic/genai-prices";
 import { openBus } from "@tollbooth/shared/bus";
 import { readConfig } from "@tollbooth/shared/config";
 import { consume } from "@tollbooth/shared/consumer";
@@ -39,11 +38,18 @@ await migrate(db, fileURLToPath(new URL("../migrations", import.meta.url)));
 const retentionMonths = config.USAGE_RETENTION_MONTHS;
 await tendMonths(db, Date.now(), retentionMonths);
 const prices = new Prices(newId);
-await prices.seed(db, (await waitForUpdate()) ?? [], Date.now());
+await prices.seed(db, Date.now());
 
 const bus = shutdown.add("bus", await openBus({ url: config.NATS_URL, name: SERVICE, log }), (it) => it.close());
 const streams = new Streams(bus);
-const { wake } = await startDelivery({ db, bus, streams, own: [allStreams.usageReports, allStreams.usage], log, shutdown });
+const { wake } = await startDelivery({
+  db,
+  bus,
+  streams,
+  own: [allStreams.usageReports, allStreams.usage],
+  log,
+  shutdown,
+});
 
 const options = { prices, byokFee: config.USAGE_BYOK_FEE_RATE, now: Date.now };
 const tracker = openTracker(db, options, wake);

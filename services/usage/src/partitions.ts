@@ -1,7 +1,14 @@
 /** The months of usage_events: made ahead, dropped when their time is over. */
 import type { Db, Tx } from "@tollbooth/shared/db";
 import { monthOf, type Period } from "./period.ts";
-import { deleteEventsBefore, dropMonth, forgetIdentities, lockMonths, makeMonth, readMonths } from "./partitions.store.ts";
+import {
+  deleteEventsBefore,
+  dropMonth,
+  forgetIdentities,
+  lockMonths,
+  makeMonth,
+  readMonths,
+} from "./partitions.store.ts";
 
 const DAY_MS = 86_400_000;
 /** Late events reach this far back. */

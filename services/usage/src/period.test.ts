@@ -8,8 +8,15 @@ const at = (text: string) => Date.parse(text);
 const size = ({ start, end }: Period) => end - start;
 
 const somePeriod = fc
-  .tuple(fc.integer({ min: 0, max: 400 * DAY }), fc.oneof(fc.integer({ min: 0, max: 3 * HOUR }), fc.integer({ min: 0, max: 90 * DAY })), fc.constantFrom(1, 60_000, HOUR, DAY))
-  .map(([start, length, grain]) => ({ start: Math.floor(start / grain) * grain, end: Math.floor((start + length) / grain) * grain }));
+  .tuple(
+    fc.integer({ min: 0, max: 400 * DAY }),
+    fc.oneof(fc.integer({ min: 0, max: 3 * HOUR }), fc.integer({ min: 0, max: 90 * DAY })),
+    fc.constantFrom(1, 60_000, HOUR, DAY),
+  )
+  .map(([start, length, grain]) => ({
+    start: Math.floor(start / grain) * grain,
+    end: Math.floor((start + length) / grain) * grain,
+  }));
 
 describe("the pieces of any period", () => {
   test("cover each of its moments once and no other", () => {
@@ -34,7 +41,8 @@ describe("the pieces of any period", () => {
       fc.property(somePeriod, (period) => {
         const { days, hours, moments } = piecesOf(period);
         if (size(days) > 0) expect([days.start % DAY, days.end % DAY]).toEqual([0, 0]);
-        for (const piece of hours.filter((each) => size(each) > 0)) expect([piece.start % HOUR, piece.end % HOUR, size(piece) < 2 * DAY]).toEqual([0, 0, true]);
+        for (const piece of hours.filter((each) => size(each) > 0))
+          expect([piece.start % HOUR, piece.end % HOUR, size(piece) < 2 * DAY]).toEqual([0, 0, true]);
         // A period within one day may have its two ends in one piece.
         for (const piece of moments) expect(size(piece)).toBeLessThan(2 * HOUR);
       }),
@@ -83,5 +91,8 @@ test.each([
 });
 
 test("a day is a UTC day", () => {
-  expect(dayOf(at("2026-03-31T23:59:59.999Z"))).toEqual({ start: at("2026-03-31T00:00:00Z"), end: at("2026-04-01T00:00:00Z") });
+  expect(dayOf(at("2026-03-31T23:59:59.999Z"))).toEqual({
+    start: at("2026-03-31T00:00:00Z"),
+    end: at("2026-04-01T00:00:00Z"),
+  });
 });

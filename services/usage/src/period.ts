@@ -56,11 +56,25 @@ export function piecesOf({ start, end }: Period): Pieces {
   const days = inner({ start, end }, DAY_MS);
   if (days.start === days.end) {
     const hours = inner({ start, end }, HOUR_MS);
-    return { days: nothing, hours: [hours, nothing], moments: [{ start, end: hours.start }, { start: hours.end, end }] };
+    return {
+      days: nothing,
+      hours: [hours, nothing],
+      moments: [
+        { start, end: hours.start },
+        { start: hours.end, end },
+      ],
+    };
   }
   const before = inner({ start, end: days.start }, HOUR_MS);
   const after = inner({ start: days.end, end }, HOUR_MS);
-  return { days, hours: [before, after], moments: [{ start, end: before.start }, { start: after.end, end }] };
+  return {
+    days,
+    hours: [before, after],
+    moments: [
+      { start, end: before.start },
+      { start: after.end, end },
+    ],
+  };
 }
 
 /** The whole units inside a period; where there is none, nothing, at its end. */

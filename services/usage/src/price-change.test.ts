@@ -10,8 +10,13 @@ function price(model: string, input: string, validFrom = -Infinity, more: Partia
   const rates = [{ unit: "input_token" as const, price: decimal(input), above: 0 }];
   return { service: "s", model, position: 0, textOnly: false, source: "list", validFrom, rates, ...more };
 }
-const catalogue = (...prices: NewPrice[]) => new Catalogue(1n, prices.map((each, i) => ({ ...each, id: String(i) })));
-const told = (prices: readonly NewPrice[]) => prices.map((each) => `${each.model} ${each.rates[0]?.price.toFixed()} from ${each.validFrom}`);
+const catalogue = (...prices: NewPrice[]) =>
+  new Catalogue(
+    1n,
+    prices.map((each, i) => ({ ...each, id: String(i) })),
+  );
+const told = (prices: readonly NewPrice[]) =>
+  prices.map((each) => `${each.model} ${each.rates[0]?.price.toFixed()} from ${each.validFrom}`);
 
 describe("what a fresh list adds", () => {
   // prettier-ignore
@@ -54,5 +59,11 @@ test("a name's own price goes before clauses, clauses in their order, and then t
     price("gpt-4-mini", "4"),
   );
   const priceOf = (model?: string) => find("s", model, NOW)?.rates[0]?.price.toFixed();
-  expect([priceOf("GPT-4-mini"), priceOf("gpt-4o"), priceOf("gpt-3"), priceOf("llama"), priceOf()]).toEqual(["4", "3", "2", "1", "1"]);
+  expect([priceOf("GPT-4-mini"), priceOf("gpt-4o"), priceOf("gpt-3"), priceOf("llama"), priceOf()]).toEqual([
+    "4",
+    "3",
+    "2",
+    "1",
+    "1",
+  ]);
 });

@@ -19,7 +19,9 @@ export function newlyListed(listed: readonly NewPrice[], catalogue: Catalogue, n
     const held = inForce(stored, now);
     if (held?.source !== first.source) return [];
     const wanted = versions.findLast((version) => version.validFrom <= now) ?? first;
-    const coming = versions.filter((version) => version.validFrom > now && !stored.some((row) => row.validFrom === version.validFrom));
+    const coming = versions.filter(
+      (version) => version.validFrom > now && !stored.some((row) => row.validFrom === version.validFrom),
+    );
     return samePrice(wanted, held) ? coming : [{ ...wanted, validFrom: after(stored, now) }, ...coming];
   });
 }
@@ -46,5 +48,8 @@ function samePrice(a: Terms, b: Terms): boolean {
 }
 
 function ratesText(rates: readonly Rate[]): string {
-  return rates.map(({ unit, price, above, window }) => `${unit} ${above} ${window?.from} ${window?.to} ${price.toFixed()}`).toSorted().join("\n");
+  return rates
+    .map(({ unit, price, above, window }) => `${unit} ${above} ${window?.from} ${window?.to} ${price.toFixed()}`)
+    .toSorted()
+    .join("\n");
 }

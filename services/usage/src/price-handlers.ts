@@ -1,6 +1,14 @@
 /** What the usage service answers about prices: lists taken over, prices set and told, costs quoted. */
 import { printInstant } from "@tollbooth/shared/contract";
-import { getPrice, importPrices, PriceSheet, quoteCost, setPrice, type PriceRate, type PriceRow } from "@tollbooth/shared/contracts/prices";
+import {
+  getPrice,
+  importPrices,
+  PriceSheet,
+  quoteCost,
+  setPrice,
+  type PriceRate,
+  type PriceRow,
+} from "@tollbooth/shared/contracts/prices";
 import type { Db } from "@tollbooth/shared/db";
 import { Fault } from "@tollbooth/shared/fault";
 import { handle, parseInput, type Endpoint } from "@tollbooth/shared/handler";
@@ -11,15 +19,26 @@ import { OPERATOR, setNow } from "./price-change.ts";
 import type { NewPrice, Price, Rate } from "./price.ts";
 import type { RecordOptions } from "./record.ts";
 
+/** Lists and prices change the catalogue in transactions of their own; quotes and questions only read it. */
 export function priceEndpoints(db: Db, { prices, byokFee, now }: RecordOptions): Endpoint[] {
   return [
-    handle(quoteCost, async ({ at, byok, service, model, cost, provider_cost: providerCost, is_free: isFree, ...counts }) => {
-      const { find } = await prices.current(db);
-      return tellCost(costOf({ service, model, counts, cost, providerCost, isFree, byok: byok ?? false, at: at ?? now() }, find, byokFee));
-    }),
+    handle(
+      quoteCost,
+      async ({ at, byok, service, model, cost, provider_cost: providerCost, is_free: isFree, ...counts }) => {
+        const { find } = await prices.current(db);
+        return tellCost(
+          costOf(
+            { service, model, counts, cost, providerCost, isFree, byok: byok ?? false, at: at ?? now() },
+            find,
+            byokFee,
+          ),
+        );
+      },
+    ),
     handle(getPrice, async ({ service, model, at }) => {
       const price = (await prices.current(db)).find(service, model, at ?? now());
-      if (price === undefined) throw new Fault("not_found", `no price is known for ${model === undefined ? service : `${service} ${model}`}`);
+      if (price === undefined)
+        throw new Fault("not_found", `no price is known for ${model === undefined ? service : `${service} ${model}`}`);
       return tellPrice(price);
     }),
     handle(setPrice, async ({ service, ...sheet }) => {
@@ -33,10 +52,13 @@ export function priceEndpoints(db: Db, { prices, byokFee, now }: RecordOptions):
       for (const [index, item] of listed.entries()) {
         const price = readPrice(service, source, item);
         if (price instanceof Fault) refused.push({ index, detail: price.message });
-        else if (sheets.has(price.model.toLowerCase())) refused.push({ index, detail: "this model is in the list twice" });
+        else if (sheets.has(price.model.toLowerCase()))
+          refused.push({ index, detail: "this model is in the list twice" });
         else sheets.set(price.model.toLowerCase(), price);
       }
-      const added = await db.tx((tx) => prices.change(tx, (catalogue) => [...sheets.values()].flatMap((price) => setNow(price, catalogue, now()))));
+      const added = await db.tx((tx) =>
+        prices.change(tx, (catalogue) => [...sheets.values()].flatMap((price) => setNow(price, catalogue, now()))),
+      );
       return { changed: added.length, unchanged: sheets.size - added.length, refused };
     }),
   ];
@@ -53,13 +75,30 @@ function readPrice(service: string, source: string, item: unknown): Omit<NewPric
   }
 }
 
-function newPrice(service: string, source: string, { model, class: group, text_only, rates }: Sheet): Omit<NewPrice, "validFrom"> {
-  return { service, model: model ?? "", position: 0, ...(group !== undefined && { class: group }), textOnly: text_only ?? false, source, rates: rates.map(readRate) };
+function newPrice(
+  service: string,
+  source: string,
+  { model, class: group, text_only, rates }: Sheet,
+): Omit<NewPrice, "validFrom"> {
+  return {
+    service,
+    model: model ?? "",
+    position: 0,
+    ...(group !== undefined && { class: group }),
+    textOnly: text_only ?? false,
+    source,
+    rates: rates.map(readRate),
+  };
 }
 
 function readRate({ unit, price, above_tokens, utc_from, utc_to }: z.output<typeof PriceRate>): Rate {
   const windowed = utc_from !== undefined && utc_to !== undefined;
-  return { unit, price, above: above_tokens ?? 0, ...(windowed && { window: { from: minuteOf(utc_from), to: minuteOf(utc_to) } }) };
+  return {
+    unit,
+    price,
+    above: above_tokens ?? 0,
+    ...(windowed && { window: { from: minuteOf(utc_from), to: minuteOf(utc_to) } }),
+  };
 }
 
 function minuteOf(time: string): number {
@@ -67,11 +106,19 @@ function minuteOf(time: string): number {
 }
 
 function timeOf(minute: number): string {
-  const two = (n: number) => String(n).padStart(2, "0");
-  return `${two(Math.floor(minute / 60))}:${two(minute % 60)}`;
+  return [Math.floor(minute / 60), minute % 60].map((n) => String(n).padStart(2, "0")).join(":");
 }
 
-function tellPrice({ id, service, model, class: group, textOnly, source, validFrom, rates }: Price): z.input<typeof PriceRow> {
+function tellPrice({
+  id,
+  service,
+  model,
+  class: group,
+  textOnly,
+  source,
+  validFrom,
+  rates,
+}: Price): z.input<typeof PriceRow> {
   return {
     id,
     service,
@@ -100,7 +147,11 @@ function tellCost(cost: Cost): z.input<(typeof quoteCost)["output"]> {
     markup_class: cost.class,
     markup_rate: cost.rate.toFixed(),
     split_assumed: cost.split.assumed,
-    lines: cost.lines.map(({ unit, quantity, price }) => ({ unit, quantity: quantity.toFixed(), price: price.toFixed() })),
+    lines: cost.lines.map(({ unit, quantity, price }) => ({
+      unit,
+      quantity: quantity.toFixed(),
+      price: price.toFixed(),
+    })),
     price_id: cost.price?.id ?? null,
   };
 }

@@ -12,7 +12,10 @@ const catalogue = new Catalogue(1n, prices);
 test("every row of the list that has a unit of ours is taken over, and each model of it is found again", () => {
   const missing = providers.flatMap((provider) =>
     provider.models
-      .filter((model) => calcPrice({ input_tokens: 1000, output_tokens: 1000 }, model.id, { providerId: provider.id })?.total_price)
+      .filter(
+        (model) =>
+          calcPrice({ input_tokens: 1000, output_tokens: 1000 }, model.id, { providerId: provider.id })?.total_price,
+      )
       .filter((model) => catalogue.find(provider.id, model.id, Date.now()) === undefined)
       .map((model) => `${provider.id} ${model.id}`),
   );
@@ -21,36 +24,59 @@ test("every row of the list that has a unit of ours is taken over, and each mode
 });
 
 // The list's own arithmetic is in floats: it must agree to what a float can hold, for every model, below and above the tiers.
-const MOMENTS = ["2026-09-25T02:00:00Z", "2026-09-25T12:00:00Z", "2027-02-01T20:00:00Z"].map((text) => Date.parse(text));
+const MOMENTS = ["2026-09-25T02:00:00Z", "2026-09-25T12:00:00Z", "2027-02-01T20:00:00Z"].map((text) =>
+  Date.parse(text),
+);
 const SIZES = [
   { input: 1000, cached: 100, written: 50, output: 200 },
   { input: 300_000, cached: 1000, written: 0, output: 1000 },
 ];
 
-const cases = providers.flatMap((provider) => provider.models.flatMap((model) => MOMENTS.flatMap((at) => SIZES.map((size) => ({ provider, model, at, size })))));
+const cases = providers.flatMap((provider) =>
+  provider.models.flatMap((model) => MOMENTS.flatMap((at) => SIZES.map((size) => ({ provider, model, at, size })))),
+);
 
 function theirs({ provider, model, at, size }: (typeof cases)[number]): number {
-  const usage = { input_tokens: size.input, cache_read_tokens: size.cached, cache_write_tokens: size.written, output_tokens: size.output };
+  const usage = {
+    input_tokens: size.input,
+    cache_read_tokens: size.cached,
+    cache_write_tokens: size.written,
+    output_tokens: size.output,
+  };
   return calcPrice(usage, model.id, { providerId: provider.id, timestamp: new Date(at) })?.total_price ?? 0;
 }
 
 function ours({ provider, model, at, size }: (typeof cases)[number]): string {
   // Theirs gives away what has no price; here that is refused, so it is not asked.
-  const priced = (unit: string) => catalogue.find(provider.id, model.id, at)?.rates.some((rate) => rate.unit === unit) ?? false;
+  const priced = (unit: string) =>
+    catalogue.find(provider.id, model.id, at)?.rates.some((rate) => rate.unit === unit) ?? false;
   const counts = {
     cached_tokens: size.cached,
     cache_write_tokens: size.written,
     ...(priced("input_token") && { input_tokens: size.input }),
     ...(priced("output_token") && { output_tokens: size.output }),
   };
-  const used = { service: provider.id, model: model.id, counts, cost: undefined, providerCost: undefined, isFree: false, byok: false, at };
+  const used = {
+    service: provider.id,
+    model: model.id,
+    counts,
+    cost: undefined,
+    providerCost: undefined,
+    isFree: false,
+    byok: false,
+    at,
+  };
   return costOf(used, catalogue.find, decimal("0")).base.toFixed();
 }
 
 test("what the list prices in floats, the catalogue prices alike", () => {
   const priced = cases.filter((each) => theirs(each) > 0);
   const different = priced
-    .map((each) => ({ of: `${each.provider.id} ${each.model.id} ${each.size.input} ${new Date(each.at).toISOString()}`, theirs: theirs(each), ours: ours(each) }))
+    .map((each) => ({
+      of: `${each.provider.id} ${each.model.id} ${each.size.input} ${new Date(each.at).toISOString()}`,
+      theirs: theirs(each),
+      ours: ours(each),
+    }))
     .filter((each) => !(Math.abs(Number(each.ours) - each.theirs) <= each.theirs * 1e-9));
   expect(different).toEqual([]);
   expect(priced.length).toBeGreaterThan(5000);
@@ -79,6 +105,10 @@ test("a model nobody knows has no price, and neither has a service nobody knows"
 
 test("a price changes at its start date and not a millisecond before", () => {
   const start = Date.parse("2026-08-21");
-  const input = (at: number) => catalogue.find("openai", "gpt-5.6-sol", at)?.rates.find((rate) => rate.unit === "input_token")?.price.toFixed();
+  const input = (at: number) =>
+    catalogue
+      .find("openai", "gpt-5.6-sol", at)
+      ?.rates.find((rate) => rate.unit === "input_token")
+      ?.price.toFixed();
   expect([input(start - 1), input(start)]).toEqual(["0.000005", "0.000004"]);
 });

@@ -28,7 +28,9 @@ const PRICE_PLACES = 24;
 /** The list's rows as prices of the service named like the provider; those of its fallback providers follow its own. */
 export function listedPrices(providers: readonly Provider[]): NewPrice[] {
   return providers.flatMap((provider) => {
-    const fallbacks = (provider.fallback_model_providers ?? []).flatMap((id) => providers.find((other) => other.id === id)?.models ?? []);
+    const fallbacks = (provider.fallback_model_providers ?? []).flatMap(
+      (id) => providers.find((other) => other.id === id)?.models ?? [],
+    );
     const seen = new Set<string>();
     return [...provider.models, ...fallbacks].flatMap((model, i) => {
       if (seen.has(model.id)) return [];
@@ -41,22 +43,41 @@ export function listedPrices(providers: readonly Provider[]): NewPrice[] {
 function modelPrices(service: string, model: ModelInfo, position: number): NewPrice[] {
   const match = Match.parse(model.match);
   return versions(model.prices)
-    .filter(({ rates }) => rates.length > 0)
-    .map(({ validFrom, rates }) => ({ service, model: model.id, match, position, textOnly: false, source: "genai-prices", validFrom, rates }));
+    .filter((version) => version.rates.length > 0)
+    .map((version) => ({
+      ...version,
+      service,
+      model: model.id,
+      match,
+      position,
+      textOnly: false,
+      source: "genai-prices",
+    }));
 }
 
 /** A start date begins a new version; a time of day is a window of the version it follows. */
 function versions(prices: ConditionalPrice[] | ModelPrice): { validFrom: number; rates: Rate[] }[] {
-  const listed = Array.isArray(prices) ? (prices as ConditionalPrice[]) : [{ prices }];
+  const listed: ConditionalPrice[] = isConditional(prices) ? prices : [{ prices }];
   const found: { validFrom: number; rates: Rate[] }[] = [];
-  for (const { constraint, prices: unitPrices } of listed as ConditionalPrice[]) {
+  for (const { constraint, prices: unitPrices } of listed) {
     if (constraint?.type === "time_of_date") {
-      found.at(-1)?.rates.push(...rates(unitPrices, { from: minuteOf(constraint.start_time), to: minuteOf(constraint.end_time) }));
+      found
+        .at(-1)
+        ?.rates.push(
+          ...rates(unitPrices, { from: minuteOf(constraint.start_time), to: minuteOf(constraint.end_time) }),
+        );
     } else {
-      found.push({ validFrom: constraint === undefined ? -Infinity : Date.parse(constraint.start_date), rates: rates(unitPrices) });
+      found.push({
+        validFrom: constraint === undefined ? -Infinity : Date.parse(constraint.start_date),
+        rates: rates(unitPrices),
+      });
     }
   }
   return found;
+}
+
+function isConditional(prices: ConditionalPrice[] | ModelPrice): prices is ConditionalPrice[] {
+  return Array.isArray(prices);
 }
 
 function rates(prices: ModelPrice, window?: Window): Rate[] {
@@ -64,8 +85,14 @@ function rates(prices: ModelPrice, window?: Window): Rate[] {
     const known = UNITS[key];
     if (known === undefined || value === undefined) return [];
     const [unit, per] = known;
-    const steps = typeof value === "number" ? [{ start: 0, price: value }] : [{ start: 0, price: value.base }, ...value.tiers];
-    return steps.map(({ start, price }) => ({ unit, price: exactly(price).div(per).toDecimalPlaces(PRICE_PLACES), above: start, ...(window && { window }) }));
+    const steps =
+      typeof value === "number" ? [{ start: 0, price: value }] : [{ start: 0, price: value.base }, ...value.tiers];
+    return steps.map(({ start, price }) => ({
+      unit,
+      price: exactly(price).div(per).toDecimalPlaces(PRICE_PLACES),
+      above: start,
+      ...(window && { window }),
+    }));
   });
 }
 

@@ -55,7 +55,9 @@ const MILLION = decimal(1_000_000);
 /** The class a paid use is marked up by: the row's own, else by the prompt price per million tokens, else standard. */
 export function markupClass(price: Price | undefined): MarkupClass {
   if (price?.class !== undefined) return price.class;
-  const prompt = price?.rates.find((rate) => rate.unit === "input_token" && rate.above === 0 && rate.window === undefined);
+  const prompt = price?.rates.find(
+    (rate) => rate.unit === "input_token" && rate.above === 0 && rate.window === undefined,
+  );
   if (prompt === undefined) return "standard";
   const perMillion = prompt.price.times(MILLION);
   if (perMillion.lt(BUDGET_BELOW)) return "budget";
@@ -77,7 +79,10 @@ export function allZero(price: Price): boolean {
 export function rateOf(price: Price, unit: PricedUnit, promptTokens: number, at: number): Money | undefined {
   const minute = Math.floor(at / 60_000) % 1440;
   const holds = price.rates.filter(
-    (rate) => rate.unit === unit && (rate.above === 0 || promptTokens > rate.above) && (rate.window === undefined || inside(rate.window, minute)),
+    (rate) =>
+      rate.unit === unit &&
+      (rate.above === 0 || promptTokens > rate.above) &&
+      (rate.window === undefined || inside(rate.window, minute)),
   );
   holds.sort((a, b) => Number(b.window !== undefined) - Number(a.window !== undefined) || b.above - a.above);
   return holds[0]?.price;

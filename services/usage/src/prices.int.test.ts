@@ -10,7 +10,8 @@ const { db } = await testDatabase("usage");
 // Two replicas of the service on one database.
 const [usage, other] = [await openUsage(db), await openUsage(db)];
 const rows = async () => (await db.one(z.object({ n: z.coerce.number() }), sql`select count(*) as n from prices`)).n;
-const version = async () => (await db.one(z.object({ version: z.string() }), sql`select version from catalogue`)).version;
+const version = async () =>
+  (await db.one(z.object({ version: z.string() }), sql`select version from catalogue`)).version;
 
 test("a service that starts again adds no price", async () => {
   const before = [await rows(), await version()];
@@ -20,17 +21,33 @@ test("a service that starts again adds no price", async () => {
 });
 
 describe("a price that is set", () => {
-  const sheet = (input: string) => ({ service: "lab", model: "m", rates: [{ unit: "input_token" as const, price: input }, { unit: "output_token" as const, price: input }] });
+  const sheet = (input: string) => ({
+    service: "lab",
+    model: "m",
+    rates: [
+      { unit: "input_token" as const, price: input },
+      { unit: "output_token" as const, price: input },
+    ],
+  });
 
   test("holds for the time before if it is the first, else from now on, in every replica at once", async () => {
-    const report = (id: string, minutesAgo: number) => ({ service: "lab", model: "m", tokens: 1000, event_id: id, occurred_at: new Date(Date.now() - minutesAgo * 60_000).toISOString() });
+    const report = (id: string, minutesAgo: number) => ({
+      service: "lab",
+      model: "m",
+      tokens: 1000,
+      event_id: id,
+      occurred_at: new Date(Date.now() - minutesAgo * 60_000).toISOString(),
+    });
     const asker = plain("lab-user");
     expect(await other.code(trackUsage, report("a", 60), asker)).toBe("unpriced_model");
     expect((await usage.ask(setPrice, sheet("0.000001"), admin)).valid_from).toBeNull();
     expect((await other.ask(trackUsage, report("b", 60), asker)).provider_cost.toFixed()).toBe("0.001");
     const changed = await usage.ask(setPrice, sheet("0.000002"), admin);
     expect(changed.valid_from).toBeGreaterThan(Date.now() - 60_000);
-    const [late, now] = [await other.ask(trackUsage, report("c", 60), asker), await other.ask(trackUsage, { ...report("d", 0), occurred_at: undefined }, asker)];
+    const [late, now] = [
+      await other.ask(trackUsage, report("c", 60), asker),
+      await other.ask(trackUsage, { ...report("d", 0), occurred_at: undefined }, asker),
+    ];
     expect([late, now].map((event) => event.provider_cost.toFixed())).toEqual(["0.001", "0.002"]);
   });
 
@@ -44,7 +61,10 @@ describe("a price that is set", () => {
       text_only: true,
       source: "admin",
       valid_from: null,
-      rates: [{ unit: "input_token", price: "0.000005" }, { unit: "output_token", price: "0.000005" }],
+      rates: [
+        { unit: "input_token", price: "0.000005" },
+        { unit: "output_token", price: "0.000005" },
+      ],
     });
     expect(await usage.code(getPrice, { service: "lab", model: "unknown" }, service)).toBe("not_found");
   });
@@ -56,9 +76,18 @@ describe("a price that is set", () => {
       { unit: "input_token" as const, price: "0.00000001", utc_from: "16:30", utc_to: "00:30" },
     ];
     await usage.ask(setPrice, { service: "lab", model: "fine", rates }, admin);
-    const told = JSON.parse(await other.text(getPrice, { service: "lab", model: "fine" }, service)) as { rates: object[] };
-    expect(told.rates.toSorted((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b)))).toEqual(rates.toSorted((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b))));
-    const quote = (at: string, tokens: number) => usage.ask(quoteCost, { service: "lab", model: "fine", input_tokens: tokens, at: `2026-06-01T${at}:00Z` }, service);
+    const told = JSON.parse(await other.text(getPrice, { service: "lab", model: "fine" }, service)) as {
+      rates: object[];
+    };
+    expect(told.rates.toSorted((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b)))).toEqual(
+      rates.toSorted((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b))),
+    );
+    const quote = (at: string, tokens: number) =>
+      usage.ask(
+        quoteCost,
+        { service: "lab", model: "fine", input_tokens: tokens, at: `2026-06-01T${at}:00Z` },
+        service,
+      );
     expect((await quote("12:00", 1)).lines[0]?.price.toFixed()).toBe("0.000000020833333333333333");
     expect((await quote("12:00", 200_001)).lines[0]?.price.toFixed()).toBe("0.000000041666666666666666");
     expect((await quote("16:30", 1)).lines[0]?.price.toFixed()).toBe("0.00000001");
@@ -86,7 +115,8 @@ describe("a price that is set", () => {
   });
 
   test("is set one after the other, whoever sets it", async () => {
-    const set = (i: number) => (i % 2 ? usage : other).ask(setPrice, { ...sheet(`0.00${i + 1}`), model: "raced" }, admin);
+    const set = (i: number) =>
+      (i % 2 ? usage : other).ask(setPrice, { ...sheet(`0.00${i + 1}`), model: "raced" }, admin);
     const told = await Promise.all(Array.from({ length: 10 }, (_, i) => set(i)));
     expect(new Set(told.map((row) => row.valid_from)).size).toBe(10);
     expect(told.filter((row) => row.valid_from === null).length).toBe(1);
@@ -94,15 +124,28 @@ describe("a price that is set", () => {
 });
 
 test("a list is taken over: what is new or changed, and a bad price sinks no other", async () => {
-  const model = (name: string, input: string) => ({ model: name, text_only: true, rates: [{ unit: "input_token", price: input }] });
-  const hand = (...prices: unknown[]) => usage.ask(importPrices, { service: "router", source: "router", prices }, service);
-  expect(await hand(model("a", "0.1"), model("b", "-1"), model("c", "0"), model("A", "0.2"), "nonsense")).toMatchObject({ changed: 2, unchanged: 0, refused: [{ index: 1 }, { index: 3 }, { index: 4 }] });
+  const model = (name: string, input: string) => ({
+    model: name,
+    text_only: true,
+    rates: [{ unit: "input_token", price: input }],
+  });
+  const hand = (...prices: unknown[]) =>
+    usage.ask(importPrices, { service: "router", source: "router", prices }, service);
+  expect(await hand(model("a", "0.1"), model("b", "-1"), model("c", "0"), model("A", "0.2"), "nonsense")).toMatchObject(
+    { changed: 2, unchanged: 0, refused: [{ index: 1 }, { index: 3 }, { index: 4 }] },
+  );
   expect(await hand(model("a", "0.1"), model("c", "0.3"))).toEqual({ changed: 1, unchanged: 1, refused: [] });
   expect(await hand(model("a", "0.1"), model("c", "0.3"))).toEqual({ changed: 0, unchanged: 2, refused: [] });
 });
 
 test("a quote tells how the cost comes about, and records nothing", async () => {
-  const quote = JSON.parse(await usage.text(quoteCost, { service: "openai", model: "gpt-4o", input_tokens: 1000, cached_tokens: 400, output_tokens: 10 }, service));
+  const quote: unknown = JSON.parse(
+    await usage.text(
+      quoteCost,
+      { service: "openai", model: "gpt-4o", input_tokens: 1000, cached_tokens: 400, output_tokens: 10 },
+      service,
+    ),
+  );
   expect(quote).toEqual({
     provider_cost: "0.002100000000",
     platform_markup: "0.000210000000",
@@ -118,7 +161,9 @@ test("a quote tells how the cost comes about, and records nothing", async () => 
       { unit: "cached_token", quantity: "400", price: "0.00000125" },
       { unit: "output_token", quantity: "10", price: "0.00001" },
     ],
-    price_id: expect.any(String),
+    price_id: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
   });
-  expect(await usage.code(quoteCost, { service: "openai", model: "nobody", tokens: 1 }, service)).toBe("unpriced_model");
+  expect(await usage.code(quoteCost, { service: "openai", model: "nobody", tokens: 1 }, service)).toBe(
+    "unpriced_model",
+  );
 });

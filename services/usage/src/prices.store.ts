@@ -46,8 +46,14 @@ const RateRow = z.object({
 
 /** All prices there are. */
 export async function readPrices(tx: Tx): Promise<Price[]> {
-  const rates = groupBy(await tx.many(RateRow, sql`select price_id, unit, above_tokens, utc_from, utc_to, price from price_rates`), (rate) => rate.price_id);
-  const rows = await tx.many(PriceRow, sql`select id, service, model, match, position, class, text_only, source, valid_from from prices`);
+  const rates = groupBy(
+    await tx.many(RateRow, sql`select price_id, unit, above_tokens, utc_from, utc_to, price from price_rates`),
+    (rate) => rate.price_id,
+  );
+  const rows = await tx.many(
+    PriceRow,
+    sql`select id, service, model, match, position, class, text_only, source, valid_from from prices`,
+  );
   return rows.map(({ match, class: group, text_only, valid_from, ...row }) => ({
     ...row,
     ...(match !== null && { match }),
@@ -67,17 +73,50 @@ function rateOfRow({ unit, price, above_tokens, utc_from, utc_to }: z.output<typ
 export async function addPrices(tx: Tx, prices: readonly Price[]): Promise<void> {
   if (prices.length === 0) return;
   const rows = prices.map(({ id, service, model, match, position, class: group, textOnly, source, validFrom }) => ({
-    id, service, model, match: match === undefined ? null : JSON.stringify(match), position, class: group ?? null, text_only: textOnly, source,
+    id,
+    service,
+    model,
+    match: match === undefined ? null : JSON.stringify(match),
+    position,
+    class: group ?? null,
+    text_only: textOnly,
+    source,
     valid_from: validFrom === -Infinity ? "-infinity" : new Date(validFrom),
   }));
-  const columns = { id: "uuid", service: "text", model: "text", match: "jsonb", position: "int", class: "text", text_only: "boolean", source: "text", valid_from: "timestamptz" };
-  await tx.run(sql`insert into prices (id, service, model, match, position, class, text_only, source, valid_from) select * from ${table(columns, rows)}`);
+  const columns = {
+    id: "uuid",
+    service: "text",
+    model: "text",
+    match: "jsonb",
+    position: "int",
+    class: "text",
+    text_only: "boolean",
+    source: "text",
+    valid_from: "timestamptz",
+  };
+  await tx.run(
+    sql`insert into prices (id, service, model, match, position, class, text_only, source, valid_from) select * from ${table(columns, rows)}`,
+  );
   const rates = prices.flatMap(({ id, rates: all }) =>
     all.map(({ unit, price, above, window }) => ({
-      price_id: id, unit, above_tokens: above, utc_from: window?.from ?? ALL_DAY.utc_from, utc_to: window?.to ?? ALL_DAY.utc_to, price: price.toFixed(),
+      price_id: id,
+      unit,
+      above_tokens: above,
+      utc_from: window?.from ?? ALL_DAY.utc_from,
+      utc_to: window?.to ?? ALL_DAY.utc_to,
+      price: price.toFixed(),
     })),
   );
-  const rateColumns = { price_id: "uuid", unit: "text", above_tokens: "bigint", utc_from: "smallint", utc_to: "smallint", price: "numeric" };
-  await tx.run(sql`insert into price_rates (price_id, unit, above_tokens, utc_from, utc_to, price) select * from ${table(rateColumns, rates)}`);
+  const rateColumns = {
+    price_id: "uuid",
+    unit: "text",
+    above_tokens: "bigint",
+    utc_from: "smallint",
+    utc_to: "smallint",
+    price: "numeric",
+  };
+  await tx.run(
+    sql`insert into price_rates (price_id, unit, above_tokens, utc_from, utc_to, price) select * from ${table(rateColumns, rates)}`,
+  );
   await tx.run(sql`update catalogue set version = version + 1`);
 }

@@ -1,5 +1,5 @@
 /** The prices of this process: a copy of the catalogue that is as new as the transaction that uses it. */
-import type { Provider } from "@pydantic/genai-prices";
+import { waitForUpdate } from "@pydantic/genai-prices";
 import type { Db, Tx } from "@tollbooth/shared/db";
 import { Catalogue } from "./catalogue.ts";
 import { newlyListed } from "./price-change.ts";
@@ -21,7 +21,9 @@ export class Prices {
   }
 
   /** Takes over what the public list and our own say anew. Safe to repeat, and by every replica. */
-  async seed(db: Db, providers: readonly Provider[], now: number): Promise<Price[]> {
+  async seed(db: Db, now: number): Promise<Price[]> {
+    // The package's way to give its bundled list; nothing is fetched unless it is told to.
+    const providers = (await waitForUpdate()) ?? [];
     const listed = [...listedPrices(providers), ...platformPrices()];
     return db.tx((tx) => this.change(tx, (catalogue) => newlyListed(listed, catalogue, now)));
   }

@@ -47,9 +47,15 @@ export interface Line {
  */
 export function splitTokens(counts: Counts, price: Price | undefined): Split {
   const { tokens, input_tokens: input, output_tokens: output } = counts;
-  if (tokens === undefined) return { input: input ?? 0, output: output ?? 0, used: (input ?? 0) + (output ?? 0), assumed: false };
+  if (tokens === undefined)
+    return { input: input ?? 0, output: output ?? 0, used: (input ?? 0) + (output ?? 0), assumed: false };
   if (input !== undefined || output !== undefined) {
-    return { input: input ?? Math.max(0, tokens - (output ?? 0)), output: output ?? Math.max(0, tokens - (input ?? 0)), used: tokens, assumed: false };
+    return {
+      input: input ?? Math.max(0, tokens - (output ?? 0)),
+      output: output ?? Math.max(0, tokens - (input ?? 0)),
+      used: tokens,
+      assumed: false,
+    };
   }
   const half = price !== undefined && onlyInput(price) ? 0 : Math.floor(tokens / 2);
   return { input: tokens - half, output: half, used: tokens, assumed: tokens > 0 };
@@ -69,7 +75,8 @@ export function chargeable(counts: Counts, split: Split, price: Price, at: numbe
   // A price per second or query says nothing of tokens: there they are information.
   const byToken = price.rates.some((rate) => isToken(rate.unit));
   const byFee = priceOf("request_fee") !== undefined && !byToken;
-  if (!(byToken && hasTokens(counts)) && counts.quantity === undefined && !byFee) throw nothingStated(counts, price, byToken);
+  if (!(byToken && hasTokens(counts)) && counts.quantity === undefined && !byFee)
+    throw nothingStated(counts, price, byToken);
   return [...(byToken ? tokenLines(counts, split, price, priceOf) : []), ...quantityLines(counts, price, priceOf)];
 }
 
@@ -80,8 +87,16 @@ type Part = readonly [count: number, ...units: PricedUnit[]];
 
 function tokenLines(counts: Counts, { input, output }: Split, price: Price, priceOf: PriceOf): Line[] {
   const { cached_tokens: cached = 0, cache_write_tokens: written = 0, reasoning_tokens: reasoning = 0 } = counts;
-  const { image_tokens: image = 0, cached_image_tokens: cachedImage = 0, image_output_tokens: imageOutput = 0 } = counts;
-  const { audio_tokens: audio = 0, cached_audio_tokens: cachedAudio = 0, audio_output_tokens: audioOutput = 0 } = counts;
+  const {
+    image_tokens: image = 0,
+    cached_image_tokens: cachedImage = 0,
+    image_output_tokens: imageOutput = 0,
+  } = counts;
+  const {
+    audio_tokens: audio = 0,
+    cached_audio_tokens: cachedAudio = 0,
+    audio_output_tokens: audioOutput = 0,
+  } = counts;
   return [
     ...divide(input, "input_token", price, priceOf, [
       [Math.max(0, cached - cachedImage - cachedAudio), "cached_token"],
@@ -126,11 +141,18 @@ function quantityLines({ quantity, unit }: Counts, price: Price, priceOf: PriceO
 
 /** What a bare quantity counts: the price's only unit that is neither a token nor a fee. */
 function onlyUnit(price: Price): NonNullable<UsageReport["unit"]> {
-  const units = new Set(price.rates.map((rate) => rate.unit).filter((unit) => !isToken(unit) && unit !== "request_fee"));
+  const units = new Set(
+    price.rates.map((rate) => rate.unit).filter((unit) => !isToken(unit) && unit !== "request_fee"),
+  );
   const [unit] = units;
   if (units.size === 1) return unit as NonNullable<UsageReport["unit"]>;
   throw new Fault("invalid_request", "say what the quantity counts", {
-    errors: [{ path: "unit", message: units.size === 0 ? "this model is not priced by a quantity" : `one of ${[...units].join(", ")}` }],
+    errors: [
+      {
+        path: "unit",
+        message: units.size === 0 ? "this model is not priced by a quantity" : `one of ${[...units].join(", ")}`,
+      },
+    ],
   });
 }
 
@@ -147,11 +169,15 @@ function nameOf({ service, model }: Price): string {
 }
 
 function unpriced(price: Price, unit: PricedUnit): never {
-  throw new Fault("unpriced_model", `${nameOf(price)} has no price per ${unit.replaceAll("_", " ")}`, { fix: "report cost or provider_cost" });
+  throw new Fault("unpriced_model", `${nameOf(price)} has no price per ${unit.replaceAll("_", " ")}`, {
+    fix: "report cost or provider_cost",
+  });
 }
 
 function nothingStated(counts: Counts, price: Price, byToken: boolean): Fault {
   const units = [...new Set(price.rates.map((rate) => rate.unit))].join(", ");
-  if (!byToken && hasTokens(counts)) return new Fault("unpriced_model", `${nameOf(price)} has no price per token; it is priced per ${units}`);
-  return new Fault("invalid_request", `say how much of ${nameOf(price)} was used, by tokens or by a quantity; it is priced per ${units}`);
+  if (!byToken && hasTokens(counts))
+    return new Fault("unpriced_model", `${nameOf(price)} has no price per token; it is priced per ${units}`);
+  const message = `say how much of ${nameOf(price)} was used, by tokens or by a quantity; it is priced per ${units}`;
+  return new Fault("invalid_request", message, { errors: [{ path: "", message }] });
 }

@@ -17,17 +17,20 @@ const TallyRow = z.object({
 
 /** What a user used in a period: one statement, so that sums and events are of the same moment. */
 export async function readTallies(tx: Tx, userId: string, { days, hours, moments }: Pieces): Promise<Tally[]> {
-  const within = (column: Sql, { start, end }: Period) => sql`${column} >= ${new Date(start)} and ${column} < ${new Date(end)}`;
-  const bucket = sql`bucket`;
-  const occurred = sql`occurred_at`;
-  const summed = sql`service, model, is_free, event_count, tokens, total_cost`;
   // A stretch of its own for each union member: `or` would keep the planner from the partitions and the index.
   const parts = [
-    sql`select ${summed} from usage_days where user_id = ${userId} and ${within(bucket, days)}`,
-    ...hours.filter(isSome).map((period) => sql`select ${summed} from usage_hours where user_id = ${userId} and ${within(bucket, period)}`),
-    ...moments
+    sql`select ${SUMMED} from usage_days where user_id = ${userId} and ${within(sql`bucket`, days)}`,
+    ...hours
       .filter(isSome)
-      .map((period) => sql`select service, coalesce(model, ''), is_free, 1, tokens_used, total_cost from usage_events where user_id = ${userId} and ${within(occurred, period)}`),
+      .map(
+        (stretch) =>
+          sql`select ${SUMMED} from usage_hours where user_id = ${userId} and ${within(sql`bucket`, stretch)}`,
+      ),
+    ...moments.filter(isSome).map(
+      (stretch) =>
+        sql`select service, coalesce(model, ''), is_free, 1, tokens_used, total_cost
+              from usage_events where user_id = ${userId} and ${within(sql`occurred_at`, stretch)}`,
+    ),
   ];
   const rows = await tx.many(
     TallyRow,
@@ -37,12 +40,21 @@ export async function readTallies(tx: Tx, userId: string, { days, hours, moments
   return rows.map(({ is_free, ...row }) => ({ ...row, isFree: is_free }));
 }
 
+const SUMMED = sql`service, model, is_free, event_count, tokens, total_cost`;
+
+function within(column: Sql, { start, end }: Period): Sql {
+  return sql`${column} >= ${new Date(start)} and ${column} < ${new Date(end)}`;
+}
+
 function isSome({ start, end }: Period): boolean {
   return start < end;
 }
 
 /** Whether anything was ever recorded of a user. */
 export async function isKnown(tx: Tx, userId: string): Promise<boolean> {
-  const { known } = await tx.one(z.object({ known: z.boolean() }), sql`select exists (select from usage_days where user_id = ${userId}) as known`);
+  const { known } = await tx.one(
+    z.object({ known: z.boolean() }),
+    sql`select exists (select from usage_days where user_id = ${userId}) as known`,
+  );
   return known;
 }

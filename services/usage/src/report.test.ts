@@ -22,7 +22,13 @@ const code = (of: Message): string => {
 
 describe("a report is read", () => {
   test("as a CloudEvent in binary mode", () => {
-    const headers = { "ce-id": "e-1", "ce-source": "litellm", "ce-type": "usage", "ce-time": "2026-06-01T11:59:00Z", "ce-specversion": "1.0" };
+    const headers = {
+      "ce-id": "e-1",
+      "ce-source": "litellm",
+      "ce-type": "usage",
+      "ce-time": "2026-06-01T11:59:00Z",
+      "ce-specversion": "1.0",
+    };
     const { hash: _hash, ...report } = readReport(message({ ...body }, headers));
     expect(report).toEqual({
       userId: "ann",
@@ -60,7 +66,8 @@ describe("a report is read", () => {
 });
 
 test("a repeat that its reporter stamps anew is the same event; one of other content is not", () => {
-  const hash = (data: object, headers: Record<string, string> = {}) => readReport(message({ ...body, event_id: "e", ...data }, headers)).hash;
+  const hash = (data: object, headers: Record<string, string> = {}) =>
+    readReport(message({ ...body, event_id: "e", ...data }, headers)).hash;
   expect(hash({}, { "ce-time": "2026-06-01T11:00:00Z" })).toBe(hash({}, { "ce-time": "2026-06-01T11:00:01Z" }));
   expect(hash({ cost: 1.5 })).toBe(hash({ cost: "1.50" }));
   expect(hash({ tokens: 11 })).not.toBe(hash({}));

@@ -34,7 +34,10 @@ export function readReport(message: Message): Omit<Reported, "id" | "trace" | "a
 
 /** Records a report, once. Resolves when it is committed; throws its refusal. */
 export async function applyReport(tracker: Tracker, newId: () => string, message: Message): Promise<void> {
-  await tracker.one({ reports: [{ ...readReport(message), id: newId(), trace: traceHeaders(), anyAge: false }], keyed: undefined });
+  await tracker.one({
+    reports: [{ ...readReport(message), id: newId(), trace: traceHeaders(), anyAge: false }],
+    keyed: undefined,
+  });
 }
 
 const Named = z.object({ user_id: Id, event_id: EventId.optional() });

@@ -18,7 +18,13 @@ const IDENTITY = { userId: "text", source: "text", eventId: "text" };
 export async function claimIdentities(tx: Tx, events: readonly NewEvent[]): Promise<Set<string>> {
   if (events.length === 0) return new Set();
   const rows = events.map(({ userId, source, eventId, id, occurredAt, hash, createdAt }) => ({
-    userId, source, eventId, id, occurredAt: new Date(occurredAt), hash, createdAt: new Date(createdAt),
+    userId,
+    source,
+    eventId,
+    id,
+    occurredAt: new Date(occurredAt),
+    hash,
+    createdAt: new Date(createdAt),
   }));
   const columns = { ...IDENTITY, id: "uuid", occurredAt: "timestamptz", hash: "text", createdAt: "timestamptz" };
   const claimed = await tx.many(
@@ -79,13 +85,18 @@ export async function readRecorded(tx: Tx, identities: readonly Identity[]): Pro
 }
 
 /** What became of identities: `undefined` for one that nobody reported. */
-export async function readOutcomes(tx: Tx, identities: readonly Identity[]): Promise<(identity: Identity) => "recorded" | "dead" | undefined> {
+export async function readOutcomes(
+  tx: Tx,
+  identities: readonly Identity[],
+): Promise<(identity: Identity) => "recorded" | "dead" | undefined> {
   const rows = await tx.many(
     z.object({ user_id: z.string(), source: z.string(), event_id: z.string(), outcome: z.enum(["recorded", "dead"]) }),
     sql`select i.user_id, i.source, i.event_id, i.outcome from ${table(IDENTITY, identities)} as k (user_id, source, event_id)
         join usage_event_ids i on (i.user_id, i.source, i.event_id) = (k.user_id, k.source, k.event_id)`,
   );
-  const found = new Map(rows.map((row) => [identityKey({ userId: row.user_id, source: row.source, eventId: row.event_id }), row.outcome]));
+  const found = new Map(
+    rows.map((row) => [identityKey({ userId: row.user_id, source: row.source, eventId: row.event_id }), row.outcome]),
+  );
   return (identity) => found.get(identityKey(identity));
 }
 
@@ -149,8 +160,22 @@ function rowOf({ userId, occurredAt, id, source, eventId, report, cost, createdA
   };
 }
 
-function mediaTokens({ image_tokens, cached_image_tokens, image_output_tokens, audio_tokens, cached_audio_tokens, audio_output_tokens }: NewEvent["report"]): string | null {
-  const text = JSON.stringify({ image_tokens, cached_image_tokens, image_output_tokens, audio_tokens, cached_audio_tokens, audio_output_tokens });
+function mediaTokens({
+  image_tokens,
+  cached_image_tokens,
+  image_output_tokens,
+  audio_tokens,
+  cached_audio_tokens,
+  audio_output_tokens,
+}: NewEvent["report"]): string | null {
+  const text = JSON.stringify({
+    image_tokens,
+    cached_image_tokens,
+    image_output_tokens,
+    audio_tokens,
+    cached_audio_tokens,
+    audio_output_tokens,
+  });
   return text === "{}" ? null : text;
 }
 

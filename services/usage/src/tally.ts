@@ -25,17 +25,24 @@ interface Total {
 }
 
 function totalOf(tallies: readonly Tally[]): Total {
-  const count = (of: readonly Tally[], what: "events" | "tokens") => of.reduce((total, tally) => total + tally[what], 0);
+  const count = (of: readonly Tally[], what: "events" | "tokens") =>
+    of.reduce((total, tally) => total + tally[what], 0);
   return {
     events: count(tallies, "events"),
     tokens: count(tallies, "tokens"),
     cost: sum(tallies.map((tally) => tally.cost)),
-    freeEvents: count(tallies.filter((tally) => tally.isFree), "events"),
+    freeEvents: count(
+      tallies.filter((tally) => tally.isFree),
+      "events",
+    ),
   };
 }
 
 /** Totals of groups, highest cost first; the same cost by name. */
-function ranked(tallies: readonly Tally[], keyOf: (tally: Tally) => string): (Total & { of: readonly Tally[]; first: Tally })[] {
+function ranked(
+  tallies: readonly Tally[],
+  keyOf: (tally: Tally) => string,
+): (Total & { of: readonly Tally[]; first: Tally })[] {
   const groups = [...groupBy(tallies, keyOf)].map(([key, of]) => ({ key, of, first: of[0] as Tally, ...totalOf(of) }));
   return groups.toSorted((a, b) => b.cost.cmp(a.cost) || (a.key < b.key ? -1 : 1));
 }
@@ -47,6 +54,7 @@ function printPeriod({ start, end }: Period): { start: string; end: string } {
   return { start: printInstant(start), end: printInstant(end) };
 }
 
+/** All of it, by service, highest cost first. */
 export function summaryOf(tallies: readonly Tally[], period: Period): z.input<typeof UsageSummary> {
   const { events, tokens, cost, freeEvents } = totalOf(tallies);
   return {
@@ -56,12 +64,16 @@ export function summaryOf(tallies: readonly Tally[], period: Period): z.input<ty
     free_tier_events: freeEvents,
     paid_tier_events: events - freeEvents,
     services: Object.fromEntries(
-      ranked(tallies, byService).map((total) => [total.first.service, { event_count: total.events, tokens: total.tokens, cost: print(total.cost) }]),
+      ranked(tallies, byService).map((total) => [
+        total.first.service,
+        { event_count: total.events, tokens: total.tokens, cost: print(total.cost) },
+      ]),
     ),
     period: printPeriod(period),
   };
 }
 
+/** One line for each model of each service, highest cost first. */
 export function byModelOf(tallies: readonly Tally[]): z.input<(typeof usageByModel)["output"]> {
   return ranked(tallies, byModel).map(({ first, events, tokens, cost, freeEvents }) => ({
     service: first.service,
@@ -74,6 +86,7 @@ export function byModelOf(tallies: readonly Tally[]): z.input<(typeof usageByMod
   }));
 }
 
+/** One line for each service, highest cost first. */
 export function byServiceOf(tallies: readonly Tally[]): z.input<(typeof usageByService)["output"]> {
   return ranked(tallies, byService).map(({ of, first, events, tokens, cost, freeEvents }) => ({
     service: first.service,
@@ -88,7 +101,10 @@ export function byServiceOf(tallies: readonly Tally[]): z.input<(typeof usageByS
 /** Free usage by model, whatever service it went through; most events first. */
 export function freeTierOf(tallies: readonly Tally[], period: Period): z.input<(typeof usageFreeTier)["output"]> {
   const free = tallies.filter(({ isFree }) => isFree);
-  const models = [...groupBy(free, ({ model }) => model)].map(([model, of]) => ({ model: model || null, ...totalOf(of) }));
+  const models = [...groupBy(free, ({ model }) => model)].map(([model, of]) => ({
+    model: model || null,
+    ...totalOf(of),
+  }));
   const { events, tokens } = totalOf(free);
   return {
     total_free_events: events,

@@ -20,21 +20,39 @@ const QUEUE_MAX = 10_000;
 /** Callers with a whole batch of their own, waiting. */
 const MANY_QUEUE_MAX = 200;
 
+/** Reports of one user are never in two batches at once. `onCommit` runs after every batch that was recorded. */
 export function openTracker(db: Db, options: RecordOptions, onCommit: () => void): Tracker {
   const run = async (submissions: readonly Submission[]) => {
     const answers = await record(db, options, submissions);
     onCommit();
     return answers;
   };
-  // Batches that add to the same user's sums would only wait for each other's locks.
-  const keyOf = ({ reports }: Submission) => reports[0]?.userId ?? "";
-  const ones = new Batcher<Submission, Reply>({ run, keyOf, isTransient, batchMax: BATCH_MAX, lanes: LANES, queueMax: QUEUE_MAX });
-  const manys = new Batcher<Submission, Reply>({ run, keyOf, isTransient, batchMax: 1, lanes: LANES, queueMax: MANY_QUEUE_MAX });
+  const ones = new Batcher<Submission, Reply>({
+    run,
+    keyOf,
+    isTransient,
+    batchMax: BATCH_MAX,
+    lanes: LANES,
+    queueMax: QUEUE_MAX,
+  });
+  const manys = new Batcher<Submission, Reply>({
+    run,
+    keyOf,
+    isTransient,
+    batchMax: 1,
+    lanes: LANES,
+    queueMax: MANY_QUEUE_MAX,
+  });
   return {
     one: (submission) => ones.submit({ ...submission, answer: theEvent }),
     many: (submission) => manys.submit(submission),
     wake: onCommit,
   };
+}
+
+/** Batches that add to the same user's sums would only wait for each other's locks. */
+function keyOf({ reports }: Submission): string {
+  return reports[0]?.userId ?? "";
 }
 
 /** The answer to a single report: its event, or its refusal. */

@@ -1,6 +1,7 @@
 /** Every contract there is: the gateway mounts them, the documents and the broker's permissions are made from them. */
 import type { Command, Event } from "../contract.ts";
 import * as credits from "./credits.ts";
+import * as deadLetters from "./dead-letters.ts";
 import * as prices from "./prices.ts";
 import * as usage from "./usage.ts";
 
@@ -14,7 +15,7 @@ function only<K extends "command" | "event">(kind: K, room: Record<string, unkno
 
 export const commands: Readonly<Record<Service, readonly Command[]>> = {
   credits: only("command", credits),
-  usage: only("command", { ...usage, ...prices }),
+  usage: only("command", { ...usage, ...prices, ...deadLetters }),
 };
 
 export const events: Readonly<Record<Service, readonly Event[]>> = {

@@ -1,6 +1,6 @@
 /** What the usage service answers and publishes: events in, exact costs, flat reads. */
 import { z } from "zod";
-import { command, Count, event, EventId, Id, Instant, Metadata, OnUser } from "../contract.ts";
+import { command, event, EventId, Id, Instant, Metadata, OnUser } from "../contract.ts";
 import { AmountOrZero, MoneyText } from "../money.ts";
 import { CostBreakdown, EventOutcome } from "./credits.ts";
 
@@ -49,7 +49,9 @@ interface Stated {
   readonly quantity?: unknown;
   readonly unit?: unknown;
 }
+/** A use has one cost, as the total or as what the provider takes. */
 export const oneCost = (use: Stated) => use.cost === undefined || use.provider_cost === undefined;
+/** A unit says what a quantity counts. */
 export const unitCounts = (use: Stated) => use.unit === undefined || use.quantity !== undefined;
 export const ONE_COST = {
   path: ["cost"],
@@ -163,19 +165,24 @@ export const usageTracked = event({
 const DAY_MS = 86_400_000;
 const PERIOD_HELP = { error: "a time such as 2026-01-31T12:00:00Z, or a date such as 2026-01-31" };
 const Day = z.iso.date().transform((text) => Date.parse(text));
+/** Beyond them a time has no RFC 3339 text, or soon none. */
+const isReadable = (ms: number) => ms >= 0 && ms < Date.UTC(9999, 0);
+const READABLE = "a period lies between the years 1970 and 9998";
 
 /** Where a period ends, and the last moment at which one that ends there may start. */
-const End = z.union(
-  [
-    Instant.transform((ms) => ({ end: ms, last: ms })),
-    Day.transform((ms) => ({ end: ms + DAY_MS, last: ms + DAY_MS - 1 })),
-  ],
-  PERIOD_HELP,
-);
+const End = z
+  .union(
+    [
+      Instant.transform((ms) => ({ end: ms, last: ms })),
+      Day.transform((ms) => ({ end: ms + DAY_MS, last: ms + DAY_MS - 1 })),
+    ],
+    PERIOD_HELP,
+  )
+  .refine(({ end }) => isReadable(end), READABLE);
 
 /** A period as a query states it: an end that is an instant is exclusive, an end that is a date includes its day. */
 const Period = {
-  start_date: z.union([Instant, Day], PERIOD_HELP).optional(),
+  start_date: z.union([Instant, Day], PERIOD_HELP).refine(isReadable, READABLE).optional(),
   end_date: End.optional(),
 };
 
@@ -266,51 +273,4 @@ export const usageDaily = command({
   input: z.strictObject({ ...OnUser }),
   output: UsageSummary,
   faults: ["not_found"],
-});
-
-// ---- dead letters -----------------------------------------------------------------------------------------
-
-export const listDeadLetters = command({
-  subject: "usage.dead-letters.list",
-  summary: "Reports that could not be read or priced and wait to be driven again, oldest first",
-  access: "internal",
-  input: z.strictObject({
-    limit: Count(1, 500, 50),
-    after: z
-      .string()
-      .regex(/^\d{1,18}$/)
-      .optional(),
-  }),
-  output: z.array(
-    z.object({
-      id: z.string(),
-      stream: z.string(),
-      seq: z.string(),
-      subject: z.string(),
-      reason: z.string(),
-      body: z.string(),
-      at: Instant,
-    }),
-  ),
-  faults: [],
-});
-
-export const redriveDeadLetters = command({
-  subject: "usage.dead-letters.redrive",
-  summary: "Records dead letters as if they came now, without the age limit; one answer per id, in the order asked",
-  access: "internal",
-  input: z.strictObject({
-    ids: z
-      .array(z.string().regex(/^\d{1,18}$/))
-      .min(1)
-      .max(500),
-  }),
-  output: z.array(
-    z.object({
-      id: z.string(),
-      status: z.enum(["recorded", "duplicate", "refused", "unknown"]),
-      detail: z.string().optional(),
-    }),
-  ),
-  faults: [],
 });

@@ -1,5 +1,5 @@
 /** A real NATS server of our own, with JetStream on files. */
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { startDaemon, type Daemon } from "./daemon.ts";
 import { dyingWithUs } from "./launch.ts";
@@ -13,6 +13,10 @@ export interface NatsOptions {
   readonly port: number;
   readonly logFile: string;
 }
+
+const STORE_MAX_BYTES = 64 * 1024 ** 3;
+/** A batch of reports and its answer fit, and so will a chat with pictures. */
+const PAYLOAD_MAX_BYTES = 16 * 1024 ** 2;
 
 export interface LocalNats extends Daemon {
   readonly port: number;
@@ -28,9 +32,18 @@ export async function startNats({ storeDir, port, logFile }: NatsOptions): Promi
   const program = await findNats();
   await mkdir(store, { recursive: true });
   await endLeftoverNats(store);
-  // prettier-ignore
+  const config = `${store}.conf`;
+  await writeFile(config, configuration(store));
   const command = [
-    program, "--addr", "127.0.0.1", "--port", String(port), "--jetstream", "--store_dir", store, "--pid", pidFileOf(store),
+    program,
+    "-c",
+    config,
+    "--addr",
+    "127.0.0.1",
+    "--port",
+    String(port),
+    "--pid",
+    pidFileOf(store),
   ] as const;
   const daemon = await startDaemon({
     name: "NATS",
@@ -40,6 +53,14 @@ export async function startNats({ storeDir, port, logFile }: NatsOptions): Promi
     isReady: () => hasJetStream(port),
   });
   return { ...daemon, port, url: `nats://127.0.0.1:${port}` };
+}
+
+/**
+ * Limits that do not depend on the machine. Left to itself the broker takes three quarters of what is free on the disk
+ * when it starts, and then refuses streams whose limits add up to more, even those that it already keeps.
+ */
+function configuration(store: string): string {
+  return `jetstream { store_dir: ${JSON.stringify(store)}, max_file_store: ${STORE_MAX_BYTES} }\nmax_payload: ${PAYLOAD_MAX_BYTES}\n`;
 }
 
 /** Ends the broker that a killed run left on this store; answers whether there was one. */

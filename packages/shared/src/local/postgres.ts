@@ -25,7 +25,8 @@ export interface LocalPostgres extends Daemon {
 const CONNECTIONS_MAX = 200;
 /** Recovery after a crash reads the journal first. */
 const READY_WITHIN_MS = 60_000;
-const UNSAFE = ["fsync", "synchronous_commit", "full_page_writes"];
+/** Not synchronous_commit: what is committed must be with the kernel, so that only a crash of the machine can lose it. */
+const UNSAFE = ["fsync", "full_page_writes"];
 
 /**
  * Starts a Postgres 17 on 127.0.0.1 and settles when it takes connections. What an earlier run left running on the

@@ -33,10 +33,11 @@ async function ask<T>(url: string, work: (db: ReturnType<typeof openDb>) => Prom
 }
 
 test.each([
-  { name: "open to others", mode: 0o711 },
-  { name: "closed to others", mode: 0o700 },
-])("Postgres keeps what it promised through kill -9, in a folder $name", async ({ mode }) => {
-  const options = await place(mode);
+  { name: "in a folder open to others", mode: 0o711, fsync: true },
+  { name: "in a folder closed to others", mode: 0o700, fsync: true },
+  { name: "also where it does not wait for the disk", mode: 0o711, fsync: false },
+])("Postgres keeps what it promised through kill -9, $name", async ({ mode, fsync }) => {
+  const options = { ...(await place(mode)), fsync };
   const first = await start(options);
   await ask(first.url(), (db) => db.run(sql`create table kept as select 42 as answer`));
   first.kill("SIGKILL");

@@ -1,11 +1,10 @@
 /** A broker of its own for every test file. */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, inject } from "vitest";
 import { startNats } from "../local/nats.ts";
 import { freePort } from "../local/ports.ts";
-import { NATS_IMAGE, NATS_PORT } from "./servers.ts";
+import { testFolder } from "./find.ts";
+import { NATS_IMAGE, NATS_PORT, type NatsSource } from "./servers.ts";
 
 export interface TestNats {
   readonly url: string;
@@ -16,28 +15,31 @@ export interface TestNats {
  * Call it at the top level of a test file: it is stopped and its store removed when the file's tests have ended.
  */
 export async function testNats(): Promise<TestNats> {
-  const { nats: source } = inject("servers");
-  if (source.kind === "url") return { url: source.url };
+  const { url, close } = await openBroker(inject("servers").nats);
+  afterAll(close);
+  return { url };
+}
+
+/** A broker from this source, and what ends it. */
+export async function openBroker(source: NatsSource): Promise<{ url: string; close: () => Promise<void> }> {
+  if (source.kind === "url") return { url: source.url, close: async () => {} };
   return source.kind === "program" ? fromProgram() : fromContainer();
 }
 
-async function fromProgram(): Promise<TestNats> {
-  const folder = await mkdtemp(join(tmpdir(), "tollbooth-nats-"));
-  const nats = await startNats({
-    storeDir: join(folder, "store"),
-    port: await freePort(),
-    logFile: join(folder, "log"),
-  });
-  afterAll(async () => {
+async function fromProgram() {
+  const { folder, remove } = await testFolder("nats");
+  const files = { storeDir: join(folder, "store"), logFile: join(folder, "log") };
+  const nats = await startNats({ ...files, port: await freePort() });
+  const close = async () => {
     await nats.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
-  return { url: nats.url };
+    await remove();
+  };
+  return { url: nats.url, close };
 }
 
-async function fromContainer(): Promise<TestNats> {
+async function fromContainer() {
   const { GenericContainer } = await import("testcontainers");
   const container = await new GenericContainer(NATS_IMAGE).withCommand(["-js"]).withExposedPorts(NATS_PORT).start();
-  afterAll(() => container.stop());
-  return { url: `nats://${container.getHost()}:${container.getMappedPort(NATS_PORT)}` };
+  const url = `nats://${container.getHost()}:${container.getMappedPort(NATS_PORT)}`;
+  return { url, close: async () => void (await container.stop()) };
 }

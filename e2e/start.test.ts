@@ -1,0 +1,72 @@
+import { execFile } from "node:child_process";
+import { createServer } from "node:net";
+import { promisify } from "node:util";
+import { afterAll, expect, test } from "vitest";
+import { until } from "@tollbooth/shared/local/condition";
+import { freePort } from "@tollbooth/shared/local/ports";
+import { testFolder } from "@tollbooth/shared/testing/find";
+import { isReady, npmStart, processesOf, type Started } from "./harness/start.ts";
+
+const { folder: home, remove } = await testFolder("start");
+afterAll(remove);
+const port = await freePort();
+const shell = promisify(execFile);
+
+/** Runs what `npm start` says one could try; answers what each of the three printed. */
+async function tryIt(started: Started): Promise<unknown[]> {
+  const said = started.said();
+  const tokens = [...said.matchAll(/^ +((?:USER|ADMIN)_TOKEN=\S+)$/gm)].map(([, token]) => token);
+  const [, commands = ""] = said.split("with these two set:\n");
+  const oneALine = commands.trim().replaceAll("\n  curl", "; echo\ncurl");
+  const { stdout } = await shell("bash", ["-c", [...tokens, oneALine].join("\n")]);
+  return stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as unknown);
+}
+
+test("npm start makes a platform out of nothing, and what it suggests to try works", async () => {
+  const started = npmStart(home, port);
+  await isReady(started);
+  const [balance, use, granted] = await tryIt(started);
+  expect(balance).toMatchObject({ user_id: "alice", balance: "5.000000000000" });
+  expect(use).toMatchObject({ user_id: "alice", model: "gpt-4o-mini" });
+  expect(granted).toMatchObject({ user_id: "alice" });
+
+  const second = npmStart(home, await freePort());
+  expect(await second.ended).toBe(1);
+  expect(second.said()).toContain(`Tollbooth already runs in ${home} (pid ${started.process.pid})`);
+});
+
+test.runIf(process.platform === "linux")("kill -9 of npm start leaves no process and loses nothing", async () => {
+  const first = npmStart(home, port);
+  await isReady(first);
+  const [before] = await tryIt(first);
+  first.process.kill("SIGKILL");
+  expect(await until(() => processesOf(home).length === 0, 10_000)).toBe(true);
+
+  const second = npmStart(home, port);
+  await isReady(second);
+  const [after] = await tryIt(second);
+  const granted = ({ balance }: { balance: string }) => Math.round(Number(balance));
+  expect(granted(after as { balance: string })).toBe(granted(before as { balance: string }) + 25);
+
+  second.process.kill("SIGTERM");
+  expect(await second.ended).toBe(0);
+  expect(processesOf(home)).toEqual([]);
+});
+
+test("a port that is taken is told in one sentence", async () => {
+  const server = createServer().listen(port, "127.0.0.1");
+  const started = npmStart(home, port);
+  expect(await started.ended).toBe(1);
+  expect(started.said()).toMatch(new RegExp(`Port ${port} is taken by .*: end that, or choose another port`));
+  server.close();
+});
+
+test("a broker that is given and does not answer is told in one sentence", async () => {
+  const nobody = await freePort();
+  const started = npmStart(home, port, { NATS_URL: `nats://127.0.0.1:${nobody}` });
+  expect(await started.ended).toBe(1);
+  expect(started.said()).toContain(`NATS_URL is set, but nobody answers at 127.0.0.1:${nobody}.`);
+});

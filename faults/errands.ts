@@ -1,0 +1,222 @@
+/** What one client asks for, at random: usage, batches of it, grants, deductions, repeats, and what must be refused. */
+import { eventKey, type Effect } from "./effects.ts";
+import type { Random } from "./random.ts";
+import type { Answer, Call } from "./rest.ts";
+
+export interface Errand {
+  readonly of: "usage" | "credits";
+  readonly call: Call;
+  /** What it shall have done, once. */
+  readonly effects: readonly Effect[];
+  /** Takes note of a definite answer; answers what is wrong with it, if something is. */
+  settle(answer: Answer): string | undefined;
+}
+
+interface Setting {
+  readonly name: string;
+  readonly user: string;
+  readonly everybody: readonly [string, ...string[]];
+  readonly random: Random;
+  readonly tokens: Readonly<Record<"user" | "service" | "admin", string>>;
+}
+
+const BATCH_MAX = 6;
+/** Of those that were answered, so many may be repeated. */
+const REMEMBERED_MAX = 50;
+
+// prettier-ignore
+const USES: readonly [object, ...object[]] = [
+  { service: "openai", model: "gpt-4o-mini", input_tokens: 1200, output_tokens: 300 },
+  { service: "openai", model: "gpt-4o", input_tokens: 15_000, cached_tokens: 1000, output_tokens: 2100 },
+  { service: "openrouter", model: "meta-llama/llama-3.3-70b-instruct:free", tokens: 900 },
+  { service: "tts", quantity: "412", unit: "character" },
+  { service: "stt", quantity: "17.25", unit: "second" },
+  { service: "brigade", input_tokens: 500, output_tokens: 90, quantity: "1", unit: "request" },
+  { service: "elsewhere", model: "unheard-of", cost: "0.000000000001" },
+];
+const UNPRICED = { service: "elsewhere", model: "unheard-of", tokens: 10 };
+
+type Kind = "track" | "trackFor" | "batch" | "allocate" | "deduct" | "refused" | "repeat" | "other";
+// prettier-ignore
+const KINDS: readonly [Kind, ...Kind[]] = [
+  "track", "track", "track", "track", "trackFor", "batch", "allocate", "allocate", "allocate", "deduct", "deduct", "deduct", "refused", "repeat", "other",
+];
+
+/** The answers to `usage/track` and `usage/track/batch`, as far as they matter here. */
+interface Event {
+  readonly charged: string;
+}
+interface Item {
+  readonly status: "recorded" | "duplicate" | "refused";
+  readonly event?: Event;
+}
+
+export class Errands {
+  readonly #setting: Setting;
+  readonly #done: { call: Call; answer: Answer; of: Errand["of"] }[] = [];
+  #count = 0;
+
+  constructor(setting: Setting) {
+    this.#setting = setting;
+  }
+
+  next(): Errand {
+    this.#count++;
+    const kind = this.#setting.random.pick(KINDS);
+    return this[kind]();
+  }
+
+  private track(): Errand {
+    const { user, random, tokens } = this.#setting;
+    const id = this.#id();
+    const call = {
+      path: "/usage/track",
+      token: tokens.user,
+      body: { ...random.pick(USES), event_id: id },
+      ...(random.chance(0.5) && { key: id }),
+    };
+    return this.#tracking(call, effectOf("event", user, eventKey("user", id)));
+  }
+
+  /** A service reports for anybody: several clients meet at one user. */
+  private trackFor(): Errand {
+    const { name, random, everybody, tokens } = this.#setting;
+    const id = this.#id();
+    const userId = random.pick(everybody);
+    const call = {
+      path: "/usage/track",
+      token: tokens.service,
+      body: { ...random.pick(USES), event_id: id, user_id: userId },
+    };
+    return this.#tracking(call, effectOf("event", userId, eventKey(`${name}-service`, id)));
+  }
+
+  private batch(): Errand {
+    const { user, random, tokens } = this.#setting;
+    const uses = Array.from({ length: random.whole(1, BATCH_MAX) }, () =>
+      random.chance(0.1) ? UNPRICED : random.pick(USES),
+    );
+    const events = uses.map((use, i) => ({ ...use, event_id: `${this.#id()}-${i}` }));
+    const effects = events.map(({ event_id: id }) => effectOf("event", user, eventKey("user", id)));
+    const call = {
+      path: "/usage/track/batch",
+      token: tokens.user,
+      body: { events },
+      ...(random.chance(0.5) && { key: this.#id() }),
+    };
+    return {
+      of: "usage",
+      call,
+      effects,
+      settle: (answer) => {
+        if (answer.status !== 200) return unexpected(answer);
+        (JSON.parse(answer.text) as Item[]).forEach((item, i) => {
+          const effect = effects[i] as Effect;
+          effect.told = item.status === "refused" ? "refused" : "done";
+          if (item.event !== undefined) effect.amount = `-${item.event.charged}`;
+        });
+        const wrong = uses.findIndex((use, i) => (use === UNPRICED) !== (effects[i]?.told === "refused"));
+        return wrong < 0 ? undefined : `item ${wrong} is ${effects[wrong]?.told}`;
+      },
+    };
+  }
+
+  private allocate(): Errand {
+    const { random, everybody, tokens } = this.#setting;
+    const userId = random.pick(everybody);
+    const amount = `${random.whole(0, 3)}.${random.whole(1, 999_999)}`;
+    const body = { user_id: userId, amount, source: "fault test" };
+    return this.#posting({ path: "/allocate", token: tokens.admin, body }, userId, amount);
+  }
+
+  /** Now and then more than there is, which is refused. */
+  private deduct(): Errand {
+    const { random, everybody, tokens } = this.#setting;
+    const userId = random.pick(everybody);
+    const amount = random.chance(0.2) ? "5000" : `${random.whole(0, 3)}.${random.whole(1, 999_999)}`;
+    const body = { user_id: userId, amount, service: "fault test" };
+    return this.#posting({ path: "/deduct", token: tokens.service, body }, userId, `-${amount}`);
+  }
+
+  /** No price, no cost: never recorded. */
+  private refused(): Errand {
+    const { user, tokens } = this.#setting;
+    const id = this.#id();
+    const effect = effectOf("event", user, eventKey("user", id));
+    const call = { path: "/usage/track", token: tokens.user, body: { ...UNPRICED, event_id: id } };
+    return { of: "usage", call, effects: [effect], settle: (answer) => expectRefusal(answer, 422, effect) };
+  }
+
+  /** What was answered before is answered again: the same status, the same bytes, nothing done. */
+  private repeat(): Errand {
+    const before = this.#before();
+    if (before === undefined) return this.track();
+    const settle = (answer: Answer) => {
+      const isSame = answer.status === before.answer.status && answer.text === before.answer.text;
+      return isSame
+        ? undefined
+        : `first ${before.answer.status} ${before.answer.text}, then ${answer.status} ${answer.text}`;
+    };
+    return { of: before.of, call: before.call, effects: [], settle };
+  }
+
+  /** A key or an event_id that was used before, with other content, is a conflict. */
+  private other(): Errand {
+    const before = this.#before();
+    if (before === undefined) return this.allocate();
+    const call = { ...before.call, body: { ...before.call.body, metadata: { other: true } } };
+    return { of: before.of, call, effects: [], settle: (answer) => expectRefusal(answer, 409) };
+  }
+
+  #tracking(call: Call, effect: Effect): Errand {
+    const settle = (answer: Answer) => {
+      if (answer.status !== 200) return unexpected(answer);
+      effect.told = "done";
+      effect.amount = `-${(JSON.parse(answer.text) as Event).charged}`;
+      this.#remember(call, answer, "usage");
+      return undefined;
+    };
+    return { of: "usage", call, effects: [effect], settle };
+  }
+
+  #posting(bare: Call, userId: string, amount: string): Errand {
+    const key = this.#id();
+    const call = { ...bare, key };
+    const effect: Effect = { ...effectOf("posting", userId, key), amount };
+    const settle = (answer: Answer) => {
+      if (answer.status !== 200)
+        return bare.path === "/deduct" ? expectRefusal(answer, 402, effect) : unexpected(answer);
+      effect.told = "done";
+      this.#remember(call, answer, "credits");
+      return undefined;
+    };
+    return { of: "credits", call, effects: [effect], settle };
+  }
+
+  #remember(call: Call, answer: Answer, of: Errand["of"]): void {
+    this.#done.push({ call, answer, of });
+    if (this.#done.length > REMEMBERED_MAX) this.#done.shift();
+  }
+
+  #before() {
+    return this.#done[this.#setting.random.whole(0, Math.max(0, this.#done.length - 1))];
+  }
+
+  #id(): string {
+    return `${this.#setting.user}-${this.#count}`;
+  }
+}
+
+function effectOf(kind: Effect["kind"], userId: string, key: string): Effect {
+  return { kind, userId, key, told: "unknown" };
+}
+
+function expectRefusal(answer: Answer, status: number, effect?: Effect): string | undefined {
+  if (answer.status !== status) return unexpected(answer);
+  if (effect !== undefined) effect.told = "refused";
+  return undefined;
+}
+
+function unexpected({ status, text }: Answer): string {
+  return `unexpected ${status} ${text.slice(0, 300)}`;
+}

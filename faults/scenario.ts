@@ -1,0 +1,108 @@
+/** One scenario: traffic flows, things break, traffic flows again, all becomes quiet, and the books are held against what was told. */
+import { until } from "@tollbooth/shared/local/condition";
+import { streams as allStreams } from "@tollbooth/shared/streams";
+import { audit, quiet } from "../tools/src/books.ts";
+import { differences, type Difference } from "./check.ts";
+import { Random, SEED } from "./random.ts";
+import { print } from "./report.ts";
+import { QUIET_WITHIN_MS, Traffic } from "./traffic.ts";
+import type { World } from "./world.ts";
+
+/** What a scenario does to the platform while traffic flows. */
+export interface Storm {
+  readonly world: World;
+  readonly traffic: Traffic;
+  readonly random: Random;
+  /** Does something bad and notes it. */
+  readonly inject: (what: string, harm: () => Promise<void>) => Promise<void>;
+}
+
+/** What became of it. Nothing in any of its lists is how it must be. */
+export interface Verdict extends Difference {
+  /** Who waited longer than 45 s after the last fault. */
+  readonly notQuiet: readonly string[];
+  /** Laws that do not hold. */
+  readonly broken: readonly string[];
+  /** Answers that no client should get. */
+  readonly surprises: readonly string[];
+}
+
+export const UNHARMED: Verdict = { lost: [], doubled: [], wrong: [], notQuiet: [], broken: [], surprises: [] };
+
+export interface Injected {
+  readonly what: string;
+  readonly atMs: number;
+}
+
+/** Runs a scenario, prints what was done and seen, and answers what became of it. */
+export async function weather(world: World, name: string, storm: (storm: Storm) => Promise<void>): Promise<Verdict> {
+  const random = new Random(SEED);
+  const beginMs = performance.now();
+  const injected: Injected[] = [];
+  console.log(`${name} (FAULT_SEED=${SEED})`);
+  const traffic = await Traffic.start(world, `${slug(name)}-${SEED}`, random.fork());
+  try {
+    await traffic.flows(FLOWING);
+    await storm({
+      world,
+      traffic,
+      random,
+      inject: async (what, harm) => {
+        await harm();
+        injected.push({ what, atMs: performance.now() - beginMs });
+      },
+    });
+    const stormEndMs = performance.now();
+    await traffic.flows(FLOWING);
+    const untilMs = stormEndMs + QUIET_WITHIN_MS;
+    const waiting = [...(await traffic.end(untilMs)), ...(await calm(world, untilMs))];
+    const quietMs = performance.now() - stormEndMs;
+    await traffic.askAgain(performance.now() + QUIET_WITHIN_MS);
+    await calm(world, performance.now() + QUIET_WITHIN_MS);
+    const verdict = { ...(await judge(world, traffic)), notQuiet: waiting };
+    print({ traffic, injected, quietMs, verdict });
+    return verdict;
+  } finally {
+    await traffic.end(performance.now());
+  }
+}
+
+/** So many answers of each kind before the first fault and after the last. */
+const FLOWING = 40;
+
+/** Waits until no fact and no message is on its way; answers what still is at `untilMs` (of performance.now). */
+export async function calm({ books, streams }: World, untilMs: number): Promise<string[]> {
+  const left = () => Math.max(0, untilMs - performance.now());
+  const isTold = await quiet(books, left());
+  const waiting = isTold ? [] : ["facts wait in an outbox"];
+  for (const { stream, durable } of [
+    { stream: allStreams.usage, durable: "credits" },
+    { stream: allStreams.usageReports, durable: "usage" },
+  ]) {
+    // Also what was applied and whose acknowledgement was lost: it comes again, and must then do nothing.
+    const isTaken = async () => {
+      const state = await streams.state(stream.name);
+      return state !== undefined && (await streams.ackFloor(stream.name, durable)) >= state.lastSeq;
+    };
+    if (!(await until(() => isTaken().catch(() => false), left()))) waiting.push(`messages of ${stream.name} wait`);
+  }
+  return waiting;
+}
+
+/** Tries every law of the books, and holds them against what was told. */
+export async function judge({ books }: World, traffic: Traffic): Promise<Omit<Verdict, "notQuiet">> {
+  const findings = await audit(books);
+  const broken = findings.filter(({ breaches }) => breaches.length > 0);
+  return {
+    ...(await differences(books, traffic.users, traffic.effects)),
+    broken: broken.map(({ says, breaches }) => `${says}: ${breaches[0]}`),
+    surprises: traffic.surprises,
+  };
+}
+
+function slug(name: string): string {
+  return name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, "-")
+    .slice(0, 40);
+}

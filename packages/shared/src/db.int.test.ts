@@ -1,0 +1,49 @@
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { isTransient, type Tx } from "./db.ts";
+import { Fault } from "./fault.ts";
+import { until } from "./local/condition.ts";
+import { sql } from "./sql.ts";
+import { testDatabase } from "./testing/postgres.ts";
+
+const { db } = await testDatabase("empty");
+
+const pidOf = async (tx: Tx) => (await tx.one(z.object({ pid: z.number() }), sql`select pg_backend_pid() as pid`)).pid;
+const isThere = async (pid: number) => (await db.run(sql`select from pg_stat_activity where pid = ${pid}`)) > 0;
+const codeOf = (thrown: unknown) => (thrown instanceof Fault ? thrown.code : thrown);
+
+/** Ends a connection while it is at work. */
+async function cut(work: (marked: ReturnType<typeof sql>) => Promise<unknown>): Promise<unknown> {
+  const outcome = work(sql`select pg_sleep(20), 'cut me'`).then(() => "done", codeOf);
+  const isCut = async () =>
+    (await db.run(sql`select pg_terminate_backend(pid) from pg_stat_activity
+        where query like '%cut me%' and state = 'active' and pid <> pg_backend_pid()`)) > 0;
+  expect(await until(isCut, 5_000)).toBe(true);
+  return outcome;
+}
+
+test("a question whose connection dies is told that the database is away, and the next one is answered", async () => {
+  expect(await cut((query) => db.run(query))).toBe("unavailable");
+  expect(await db.run(sql`select 1`)).toBe(1);
+});
+
+test("a transaction whose connection dies is told that the database is away, and the next one works", async () => {
+  expect(await cut((query) => db.tx((tx) => tx.run(query)))).toBe("unavailable");
+  expect(await db.tx((tx) => tx.run(sql`select 1`))).toBe(1);
+});
+
+test("a transaction that stood still too long may be tried again: its connection was cut, nothing was wrong with it", async () => {
+  const standStill = db.tx(async (tx) => {
+    const pid = await pidOf(tx);
+    await tx.run(sql`set local idle_in_transaction_session_timeout = 20`);
+    await until(async () => !(await isThere(pid)), 5_000);
+    await tx.run(sql`select 1`);
+  });
+  expect(await standStill.catch(codeOf)).toBe("unavailable");
+  // The same, where the statement that goes on meets the cut.
+  expect(isTransient(Object.assign(new Error("terminating connection"), { code: "25P03" }))).toBe(true);
+});
+
+test("what the database refuses is no outage", async () => {
+  expect(await db.run(sql`select 1 / 0`).catch(codeOf)).toMatchObject({ code: "22012" });
+});

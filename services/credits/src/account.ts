@@ -117,7 +117,15 @@ export const SYSTEM: Actor = { sub: "tollbooth", role: "system" };
 
 /** A line that only the platform has something to say of. */
 export const NOTHING_TOLD: Told = {
-  actor: SYSTEM, key: null, reason: null, service: null, model: null, cost: null, holdId: null, refunds: null, metadata: {},
+  actor: SYSTEM,
+  key: null,
+  reason: null,
+  service: null,
+  model: null,
+  cost: null,
+  holdId: null,
+  refunds: null,
+  metadata: {},
 };
 
 /** Live lots + held - debt. */
@@ -162,7 +170,14 @@ export function credit(draft: Draft, type: TransactionType, lot: Lot, told: Told
 }
 
 /** Credits go out, from the lots in burn order; what is not there becomes debt. */
-export function spend(draft: Draft, type: TransactionType, counterparty: string, amount: Money, told: Told, atMs: number): void {
+export function spend(
+  draft: Draft,
+  type: TransactionType,
+  counterparty: string,
+  amount: Money,
+  told: Told,
+  atMs: number,
+): void {
   const parts = draw(draft.account.lots, amount);
   post(draft, drawn(draft.account, parts), type, counterparty, taken(parts), told, atMs);
 }
@@ -187,7 +202,9 @@ export function post(
   const amount = balanceAfter.minus(balance(draft.account));
   const total = sum(draws.map((each) => each.amount));
   if (!total.eq(amount)) {
-    throw new Error(`the draws of a ${type} add up to ${total.toFixed()}, but the balance changes by ${amount.toFixed()}`);
+    throw new Error(
+      `the draws of a ${type} add up to ${total.toFixed()}, but the balance changes by ${amount.toFixed()}`,
+    );
   }
   // The journal holds what changed a balance.
   if (amount.isZero()) {

@@ -46,7 +46,10 @@ export interface Locked {
  * Locks the accounts of these users, in user_id order, and makes those that are missing. Answers them with their open lots,
  * and the database's clock after the locks.
  */
-export async function lockAccounts(tx: Tx, userIds: readonly string[]): Promise<{ locked: Map<string, Locked>; clockMs: number }> {
+export async function lockAccounts(
+  tx: Tx,
+  userIds: readonly string[],
+): Promise<{ locked: Map<string, Locked>; clockMs: number }> {
   const ids = [...new Set(userIds)].toSorted();
   const locked = await lock(tx, ids);
   const missing = ids.filter((id) => !locked.has(id));

@@ -10,7 +10,7 @@ import { CONSUMER, submit, type Poster } from "./posting.ts";
 /** Posts the charge of an event, once. Resolves when it is committed; throws on an event that cannot be read. */
 export async function applyCharge(poster: Poster, message: Pick<Delivery, "data">): Promise<void> {
   const event = usageTracked.data.parse(JSON.parse(Buffer.from(message.data).toString("utf8")));
-  const { id, user_id, charged, cost_breakdown: cost, free_value, service, model } = event;
+  const { id, user_id, charged, hold_id: holdId, cost_breakdown: cost, free_value, service, model } = event;
   await submit(poster, {
     userId: user_id,
     eventId: id,
@@ -20,6 +20,7 @@ export async function applyCharge(poster: Poster, message: Pick<Delivery, "data"
       freeValue: free_value,
       service,
       model: model ?? undefined,
+      holdId: holdId ?? undefined,
       cost: { providerCost: cost.provider_cost, markup: cost.markup },
       actor: { sub: event.source, role: "service" },
       key: `event:${id}`,

@@ -99,4 +99,15 @@ export interface Settle {
 }
 
 export type Command =
-  | Grant | Deduct | Charge | CaptureHold | Correct | CreateHold | ReleaseHold | Refund | Switch | Reset | AddDiscount | Settle;
+  | Grant
+  | Deduct
+  | Charge
+  | CaptureHold
+  | Correct
+  | CreateHold
+  | ReleaseHold
+  | Refund
+  | Switch
+  | Reset
+  | AddDiscount
+  | Settle;

@@ -18,7 +18,12 @@ export function holdEndpoints({ poster }: Room): Endpoint[] {
       const userId = context.onUser(input.user_id);
       const { hold_id: holdId, amount, ttl_s: ttlS } = input;
       const command = { kind: "hold", holdId, amount, ttlMs: ttlS * 1000 } as const;
-      return submit(poster, { userId, command, keyed: keyOf(contracts.createHold, userId, input), tell: tellHold(holdId) });
+      return submit(poster, {
+        userId,
+        command,
+        keyed: keyOf(contracts.createHold, userId, input),
+        tell: tellHold(holdId),
+      });
     }),
     handle(contracts.captureHold, (input, context) => {
       const userId = context.onUser(input.user_id);
@@ -32,7 +37,12 @@ export function holdEndpoints({ poster }: Room): Endpoint[] {
       const userId = context.onUser(input.user_id);
       const { hold_id: holdId } = input;
       const command = { kind: "release", holdId } as const;
-      return submit(poster, { userId, command, keyed: keyOf(contracts.releaseHold, userId, input), tell: tellHold(holdId) });
+      return submit(poster, {
+        userId,
+        command,
+        keyed: keyOf(contracts.releaseHold, userId, input),
+        tell: tellHold(holdId),
+      });
     }),
   ];
 }

@@ -1,13 +1,27 @@
 import { describe, expect, test } from "vitest";
 import { decimal } from "@tollbooth/shared/money";
 import { available, balance } from "./account.ts";
-import { charge, DAY_MS, deduct, empty, grant, hold, release, settle, START_MS, unfold, type History } from "./testing/commands.ts";
+import {
+  charge,
+  DAY_MS,
+  deduct,
+  empty,
+  grant,
+  hold,
+  release,
+  settle,
+  START_MS,
+  unfold,
+  type History,
+} from "./testing/commands.ts";
 
 const after = (...history: History) => {
   const steps = unfold(history, empty());
   const account = steps.at(-1)?.after ?? empty();
   return {
-    lots: Object.fromEntries(account.lots.map(({ lot, remaining, held }) => [lot, `${remaining.toFixed()} + ${held.toFixed()} held`])),
+    lots: Object.fromEntries(
+      account.lots.map(({ lot, remaining, held }) => [lot, `${remaining.toFixed()} + ${held.toFixed()} held`]),
+    ),
     available: available(account).toFixed(),
     balance: balance(account).toFixed(),
     debt: account.debt.toFixed(),
@@ -19,24 +33,58 @@ const after = (...history: History) => {
 
 describe("a hold", () => {
   test("takes its lots at once and changes no balance", () => {
-    expect(after([0, grant("10")], [0, hold("h", "4")])).toMatchObject({ lots: { 1: "6 + 4 held" }, available: "6", balance: "10", lines: ["allocation 10"] });
+    expect(after([0, grant("10")], [0, hold("h", "4")])).toMatchObject({
+      lots: { 1: "6 + 4 held" },
+      available: "6",
+      balance: "10",
+      lines: ["allocation 10"],
+    });
   });
 
   test("is refused beyond what is available", () => {
-    expect(after([0, grant("10")], [0, hold("a", "6")], [0, hold("b", "5")])).toMatchObject({ refused: ["insufficient_credits"], available: "4" });
+    expect(after([0, grant("10")], [0, hold("a", "6")], [0, hold("b", "5")])).toMatchObject({
+      refused: ["insufficient_credits"],
+      available: "4",
+    });
   });
 
   test("may go below nothing as far as the overdraft limit, and gives that back too", () => {
     const start = { ...empty(), overdraftLimit: decimal(5) };
-    const steps = unfold([[0, grant("10")], [0, hold("a", "14")], [0, hold("b", "2")], [0, release("a")]], start);
-    expect(steps.map(({ after: account }) => [available(account).toFixed(), account.debt.toFixed()])).toEqual([["10", "0"], ["-4", "4"], ["-4", "4"], ["10", "0"]]);
+    const steps = unfold(
+      [
+        [0, grant("10")],
+        [0, hold("a", "14")],
+        [0, hold("b", "2")],
+        [0, release("a")],
+      ],
+      start,
+    );
+    expect(steps.map(({ after: account }) => [available(account).toFixed(), account.debt.toFixed()])).toEqual([
+      ["10", "0"],
+      ["-4", "4"],
+      ["-4", "4"],
+      ["10", "0"],
+    ]);
     expect(steps[2]?.refusal?.code).toBe("insufficient_credits");
   });
 
   test("that went below nothing and was paid for meanwhile gives the user what he paid", () => {
     const start = { ...empty(), overdraftLimit: decimal(5) };
-    const account = unfold([[0, grant("10")], [0, hold("a", "14")], [0, grant("6")], [0, release("a")]], start).at(-1)?.after ?? empty();
-    expect([balance(account).toFixed(), available(account).toFixed(), account.debt.toFixed()]).toEqual(["16", "16", "0"]);
+    const account =
+      unfold(
+        [
+          [0, grant("10")],
+          [0, hold("a", "14")],
+          [0, grant("6")],
+          [0, release("a")],
+        ],
+        start,
+      ).at(-1)?.after ?? empty();
+    expect([balance(account).toFixed(), available(account).toFixed(), account.debt.toFixed()]).toEqual([
+      "16",
+      "16",
+      "0",
+    ]);
   });
 });
 
@@ -53,7 +101,12 @@ describe("a capture by the usage event that names the hold", () => {
   });
 
   test("gives back to the lots it came from, the last first", () => {
-    const two: History = [[0, grant("3")], [0, grant("5")], [0, hold("h", "6")], [0, charge("4", { holdId: "h" })]];
+    const two: History = [
+      [0, grant("3")],
+      [0, grant("5")],
+      [0, hold("h", "6")],
+      [0, charge("4", { holdId: "h" })],
+    ];
     expect(after(...two).lots).toEqual({ 1: "0 + 0 held", 2: "4 + 0 held" });
   });
 
@@ -70,37 +123,63 @@ describe("a capture by the usage event that names the hold", () => {
 describe("the end of a hold", () => {
   test("comes by itself when its time is over", () => {
     expect(after([0, grant("10")], [0, hold("h", "4", 1)], [0.9, deduct("7")], [0.1, deduct("7")])).toMatchObject({
-      refused: ["insufficient_credits"], balance: "3", holds: ["h expired"],
+      refused: ["insufficient_credits"],
+      balance: "3",
+      holds: ["h expired"],
     });
   });
 
   test("is final: release after release, after capture and after expiry is told so", () => {
-    expect(after([0, grant("10")], [0, hold("a", "1")], [0, charge("1", { holdId: "a" })], [0, release("a")], [0, hold("b", "1", 1)], [2, release("b")]).refused).toEqual(["hold_ended", "hold_ended"]);
+    expect(
+      after(
+        [0, grant("10")],
+        [0, hold("a", "1")],
+        [0, charge("1", { holdId: "a" })],
+        [0, release("a")],
+        [0, hold("b", "1", 1)],
+        [2, release("b")],
+      ).refused,
+    ).toEqual(["hold_ended", "hold_ended"]);
   });
 
   test("before its beginning leaves a tombstone: a late create is refused", () => {
-    expect(after([0, grant("10")], [0, release("a")], [0, hold("a", "1")], [0, charge("1", { holdId: "b" })], [0, hold("b", "1")])).toMatchObject({
-      refused: ["hold_ended", "hold_ended"], available: "9",
+    expect(
+      after(
+        [0, grant("10")],
+        [0, release("a")],
+        [0, hold("a", "1")],
+        [0, charge("1", { holdId: "b" })],
+        [0, hold("b", "1")],
+      ),
+    ).toMatchObject({
+      refused: ["hold_ended", "hold_ended"],
+      available: "9",
     });
   });
 
   test("gives back to a lot that has ended meanwhile, whose expiry line follows at once", () => {
     const ending = grant("10", { expiresAt: START_MS + DAY_MS });
     expect(after([0, ending], [0, hold("h", "4", 5)], [2, settle], [1, release("h")])).toMatchObject({
-      balance: "0", lines: ["allocation 10", "expiry -6", "expiry -4"],
+      balance: "0",
+      lines: ["allocation 10", "expiry -6", "expiry -4"],
     });
   });
 
   test("pays what is owed with what came back", () => {
     expect(after([0, grant("10")], [0, hold("h", "10")], [0, charge("3")], [0, release("h")])).toMatchObject({
-      balance: "7", available: "7", debt: "0", lots: { 1: "7 + 0 held" },
+      balance: "7",
+      available: "7",
+      debt: "0",
+      lots: { 1: "7 + 0 held" },
     });
   });
 
   test("what is held outlives its lot: a capture after the lot's end still takes from it", () => {
     const ending = grant("10", { expiresAt: START_MS + DAY_MS });
     expect(after([0, ending], [0, hold("h", "4", 5)], [2, charge("4", { holdId: "h" })])).toMatchObject({
-      balance: "0", debt: "0", lines: ["allocation 10", "expiry -6", "usage -4"],
+      balance: "0",
+      debt: "0",
+      lines: ["allocation 10", "expiry -6", "usage -4"],
     });
   });
 });

@@ -22,20 +22,38 @@ export interface Hold {
 }
 
 /** Sets credits aside. Refused beyond what is available and the overdraft limit, and for a hold that has been. */
-export function createHold(draft: Draft, holdId: string, amount: Money, ttlMs: number, nowMs: number): Fault | undefined {
+export function createHold(
+  draft: Draft,
+  holdId: string,
+  amount: Money,
+  ttlMs: number,
+  nowMs: number,
+): Fault | undefined {
   const { account } = draft;
   const before = find(account, holdId);
   if (before !== undefined) return ended(before);
   const there = available(account).plus(account.overdraftLimit);
   if (amount.gt(there)) {
-    return new Fault("insufficient_credits", `holding ${print(amount)} credits needs more than the ${print(there)} that are available`, {
-      fix: "add credits, or ask for less",
-      facts: { required: print(amount), available: print(there) },
-    });
+    return new Fault(
+      "insufficient_credits",
+      `holding ${print(amount)} credits needs more than the ${print(there)} that are available`,
+      {
+        fix: "add credits, or ask for less",
+        facts: { required: print(amount), available: print(there) },
+      },
+    );
   }
   const parts = draw(account.lots, amount);
   const hold: Hold = {
-    holdId, amount, parts, state: "active", paid: [], expiresAt: nowMs + ttlMs, createdAt: nowMs, endedAt: null, capturedLine: null,
+    holdId,
+    amount,
+    parts,
+    state: "active",
+    paid: [],
+    expiresAt: nowMs + ttlMs,
+    createdAt: nowMs,
+    endedAt: null,
+    capturedLine: null,
   };
   draft.account = {
     ...account,
@@ -52,7 +70,14 @@ export function createHold(draft: Draft, holdId: string, amount: Money, ttlMs: n
  * Takes what was served out of a hold, less, the same or more; what is left of it goes back, and what is missing is charged.
  * A hold that has ended, or never was, is no reason not to pay for what was served.
  */
-export function capture(draft: Draft, holdId: string, amount: Money, counterparty: string, told: Told, nowMs: number): void {
+export function capture(
+  draft: Draft,
+  holdId: string,
+  amount: Money,
+  counterparty: string,
+  told: Told,
+  nowMs: number,
+): void {
   const hold = find(draft.account, holdId);
   const named = { ...told, holdId };
   const seqBefore = draft.account.lastSeq;
@@ -132,7 +157,17 @@ function setHold(draft: Draft, hold: Hold, atMs: number): void {
 
 /** A hold that ended before it began: whoever creates it later learns that it has been. */
 function tombstone(holdId: string, state: HoldState, nowMs: number): Hold {
-  return { holdId, state, amount: ZERO, parts: [], paid: [], expiresAt: nowMs, createdAt: nowMs, endedAt: nowMs, capturedLine: null };
+  return {
+    holdId,
+    state,
+    amount: ZERO,
+    parts: [],
+    paid: [],
+    expiresAt: nowMs,
+    createdAt: nowMs,
+    endedAt: nowMs,
+    capturedLine: null,
+  };
 }
 
 /** The refusal of whatever comes to a hold after its end, or to make it twice. */

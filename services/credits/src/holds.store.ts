@@ -41,7 +41,11 @@ export interface HoldKey {
 }
 
 /** The active holds of these users, and the named ones whatever their state, by user. */
-export async function readHolds(tx: Tx, userIds: readonly string[], named: readonly HoldKey[]): Promise<Map<string, Hold[]>> {
+export async function readHolds(
+  tx: Tx,
+  userIds: readonly string[],
+  named: readonly HoldKey[],
+): Promise<Map<string, Hold[]>> {
   const holds = new Map<string, Hold[]>();
   if (userIds.length === 0) return holds;
   const wanted = table({ userId: "text", holdId: "text" }, named);

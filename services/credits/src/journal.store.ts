@@ -56,7 +56,11 @@ export async function appendLines(tx: Tx, lines: readonly (StoredLine & { hash: 
     reason: "text", metadata: "json", key: "text", hold_id: "text", refunds: "bigint", trace_id: "text", created_at: "timestamptz",
     posted_at: "timestamptz", hash: "text",
   };
-  const rows = lines.map((line) => ({ ...line, created_at: iso(Number(line.created_at)), posted_at: iso(Number(line.posted_at)) }));
+  const rows = lines.map((line) => ({
+    ...line,
+    created_at: iso(Number(line.created_at)),
+    posted_at: iso(Number(line.posted_at)),
+  }));
   await tx.run(
     sql`insert into credit_transactions (user_id, seq, id, transaction_type, amount, balance_after, counterparty, service, model, provider_cost,
           markup, draws, actor_sub, actor_role, reason, metadata, key, hold_id, refunds, trace_id, created_at, posted_at, hash)
@@ -81,7 +85,10 @@ const CitedRow = z.object({
 });
 
 /** The lines that refunds name, with what was given back of each, and the lots they were taken from, by user. */
-export async function readCited(tx: Tx, citations: readonly Citation[]): Promise<Map<string, { lines: CitedLine[]; lots: Lot[] }>> {
+export async function readCited(
+  tx: Tx,
+  citations: readonly Citation[],
+): Promise<Map<string, { lines: CitedLine[]; lots: Lot[] }>> {
   const found = new Map<string, { lines: CitedLine[]; lots: Lot[] }>();
   if (citations.length === 0) return found;
   const wanted = table({ userId: "text", transactionId: "uuid" }, citations);
@@ -92,8 +99,13 @@ export async function readCited(tx: Tx, citations: readonly Citation[]): Promise
           where r.user_id = t.user_id and r.refunds = t.seq), '[]') as refunds
         from credit_transactions t join (select distinct * from ${wanted} as n (user_id, id)) n using (user_id, id)`,
   );
-  const numbers = rows.flatMap((row) => row.draws.flatMap(({ lot }) => (lot === "debt" ? [] : [{ user_id: row.user_id, lot }])));
-  const lots = await readLots(tx, sql`(user_id, lot) in (select * from ${table({ user_id: "text", lot: "int" }, numbers)} as n (user_id, lot))`);
+  const numbers = rows.flatMap((row) =>
+    row.draws.flatMap(({ lot }) => (lot === "debt" ? [] : [{ user_id: row.user_id, lot }])),
+  );
+  const lots = await readLots(
+    tx,
+    sql`(user_id, lot) in (select * from ${table({ user_id: "text", lot: "int" }, numbers)} as n (user_id, lot))`,
+  );
   for (const row of rows) {
     const line: CitedLine = {
       id: row.id,
@@ -111,15 +123,38 @@ export async function readCited(tx: Tx, citations: readonly Citation[]): Promise
 }
 
 const StoredRow = z.object({
-  user_id: z.string(), seq: z.string(), id: z.string(), transaction_type: z.string(), amount: z.string(), balance_after: z.string(),
-  counterparty: z.string(), service: z.string().nullable(), model: z.string().nullable(), provider_cost: z.string().nullable(),
-  markup: z.string().nullable(), draws: z.string(), actor_sub: z.string(), actor_role: z.string(), reason: z.string().nullable(),
-  metadata: z.string(), key: z.string().nullable(), hold_id: z.string().nullable(), refunds: z.string().nullable(),
-  trace_id: z.string().nullable(), created_at: z.string(), posted_at: z.string(), hash: z.string(),
+  user_id: z.string(),
+  seq: z.string(),
+  id: z.string(),
+  transaction_type: z.string(),
+  amount: z.string(),
+  balance_after: z.string(),
+  counterparty: z.string(),
+  service: z.string().nullable(),
+  model: z.string().nullable(),
+  provider_cost: z.string().nullable(),
+  markup: z.string().nullable(),
+  draws: z.string(),
+  actor_sub: z.string(),
+  actor_role: z.string(),
+  reason: z.string().nullable(),
+  metadata: z.string(),
+  key: z.string().nullable(),
+  hold_id: z.string().nullable(),
+  refunds: z.string().nullable(),
+  trace_id: z.string().nullable(),
+  created_at: z.string(),
+  posted_at: z.string(),
+  hash: z.string(),
 });
 
 /** A page of journals as they are stored, in the order of their chains, after a line. */
-export function readChains(tx: Tx, after: { userId: string; seq: string }, pageMax: number, onlyUser?: string): Promise<(StoredLine & { hash: string })[]> {
+export function readChains(
+  tx: Tx,
+  after: { userId: string; seq: string },
+  pageMax: number,
+  onlyUser?: string,
+): Promise<(StoredLine & { hash: string })[]> {
   const only = onlyUser === undefined ? sql`` : sql`and user_id = ${onlyUser}`;
   return tx.many(
     StoredRow,

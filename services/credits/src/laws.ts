@@ -52,13 +52,40 @@ export const laws: readonly Law[] = [
   },
   {
     invariant: 3,
-    says: "every lot is worth what the journal drew from and into it",
+    says: "every lot is worth what the journal, and holds on their return, drew from and into it",
     breaches: sql`
-      select l.user_id || ': lot ' || l.lot || ' has ' || l.remaining || ', its draws ' || coalesce(sum(d.amount), 0) as breach
+      select l.user_id || ': lot ' || l.lot || ' has ' || l.remaining || ' and ' || l.held || ' held, its draws ' || coalesce(sum(d.amount), 0) as breach
       from credit_lots l left join (
         select user_id, d->>'lot' as lot, (d->>'amount')::numeric as amount from credit_transactions, json_array_elements(draws) d
+        union all
+        select user_id, d->>'lot', (d->>'amount')::numeric from credit_holds, json_array_elements(paid) d
       ) d on d.user_id = l.user_id and d.lot = l.lot::text
-      where l.active group by l.user_id, l.lot, l.remaining having l.remaining <> coalesce(sum(d.amount), 0)`,
+      where l.active group by l.user_id, l.lot having l.remaining + l.held <> coalesce(sum(d.amount), 0)`,
+  },
+  {
+    invariant: 3,
+    says: "what is held is what active holds hold, of each account and of each lot",
+    breaches: sql`
+      select a.user_id || ': held ' || a.held || ', holds ' || coalesce(sum(h.amount), 0) as breach
+      from user_credits a left join credit_holds h on h.user_id = a.user_id and h.state = 'active'
+      group by a.user_id having a.held <> coalesce(sum(h.amount), 0)
+      union all
+      select l.user_id || ': lot ' || l.lot || ' held ' || l.held || ', holds ' || coalesce(sum(p.amount), 0)
+      from credit_lots l left join (
+        select user_id, p->>'lot' as lot, (p->>'amount')::numeric as amount from credit_holds, json_array_elements(parts) p where state = 'active'
+      ) p on p.user_id = l.user_id and p.lot = l.lot::text
+      group by l.user_id, l.lot having l.held <> coalesce(sum(p.amount), 0)
+      union all
+      select user_id || ': hold ' || hold_id || ' of ' || amount || ' has parts ' || parts from credit_holds
+      where state = 'active' and amount <> (select sum((p->>'amount')::numeric) from json_array_elements(parts) p)`,
+  },
+  {
+    invariant: 3,
+    says: "the line that settled a hold is a line of that hold",
+    breaches: sql`
+      select h.user_id || ': hold ' || h.hold_id || ' is settled by line ' || h.captured_line || ', which is not its' as breach
+      from credit_holds h left join credit_transactions t on t.user_id = h.user_id and t.seq = h.captured_line
+      where h.captured_line is not null and t.hold_id is distinct from h.hold_id`,
   },
   {
     invariant: 4,
@@ -84,5 +111,13 @@ export const laws: readonly Law[] = [
     breaches: sql`
       select user_id || ': ' || key || ' has ' || count(*) || ' lines' as breach from credit_transactions
       where key like 'event:%' group by user_id, key having count(*) > 1`,
+  },
+  {
+    invariant: 10,
+    says: "all refunds of a line together are at most the line",
+    breaches: sql`
+      select r.user_id || ': line ' || r.refunds || ' of ' || t.amount || ' has refunds of ' || sum(r.amount) as breach
+      from credit_transactions r join credit_transactions t on t.user_id = r.user_id and t.seq = r.refunds
+      group by r.user_id, r.refunds, t.amount having sum(r.amount) > -t.amount`,
   },
 ];

@@ -5,15 +5,36 @@ import { available, balance, type Account, type Line } from "./account.ts";
 import type { Hold } from "./hold.ts";
 import { decide } from "./ledger.ts";
 import { ofDebt, worth, type Draw, type Lot } from "./lots.ts";
-import { anyAmount, anyHistory, charge, DAY_MS, deduct, fresh, hold, refund, release, settle, unfold, type Step } from "./testing/commands.ts";
+import {
+  anyAmount,
+  anyHistory,
+  charge,
+  DAY_MS,
+  deduct,
+  fresh,
+  hold,
+  refund,
+  release,
+  settle,
+  unfold,
+  type Step,
+} from "./testing/commands.ts";
 
 const law = (check: (all: Step[]) => void) =>
-  fc.assert(fc.property(anyHistory, fc.boolean(), (history, overdraft) => check(unfold(history, { ...fresh(), overdraftLimit: decimal(overdraft ? 3 : 0) }))), { numRuns: 1000 });
+  fc.assert(
+    fc.property(anyHistory, fc.boolean(), (history, overdraft) =>
+      check(unfold(history, { ...fresh(), overdraftLimit: decimal(overdraft ? 3 : 0) })),
+    ),
+    { numRuns: 1000 },
+  );
 
 const settled = (account: Account, nowMs: number) => decide(account, settle, nowMs).account;
-const total = (draws: readonly Draw[], lot: number | "debt") => sum(draws.filter((draw) => draw.lot === lot).map(({ amount }) => amount));
+const total = (draws: readonly Draw[], lot: number | "debt") =>
+  sum(draws.filter((draw) => draw.lot === lot).map(({ amount }) => amount));
 const lotsOf = (account: Account) =>
-  account.lots.filter(({ active }) => active).map(({ lot, remaining, held }) => `${lot}: ${remaining.toFixed()} + ${held.toFixed()}`);
+  account.lots
+    .filter(({ active }) => active)
+    .map(({ lot, remaining, held }) => `${lot}: ${remaining.toFixed()} + ${held.toFixed()}`);
 
 describe("laws of the books", () => {
   test("conservation: the balance is the sum of the journal, and what lots, holds and debt say", () => {
@@ -40,11 +61,20 @@ describe("laws of the books", () => {
         const paid = after.holds.flatMap((each) => each.paid);
         for (const { lot, remaining, held, granted } of after.lots.filter(({ active }) => active)) {
           expect(remaining.plus(held).toFixed()).toBe(total([...draws, ...paid], lot).toFixed());
-          expect(held.toFixed()).toBe(total(after.holds.flatMap(({ parts }) => parts), lot).toFixed());
+          expect(held.toFixed()).toBe(
+            total(
+              after.holds.flatMap(({ parts }) => parts),
+              lot,
+            ).toFixed(),
+          );
           expect(remaining.gte(0) && held.gte(0) && remaining.plus(held).lte(granted)).toBe(true);
         }
         const overdrawn = ofDebt(after.holds.flatMap(({ parts }) => parts));
-        expect(after.debt.neg().toFixed()).toBe(total([...draws, ...paid], "debt").minus(overdrawn).toFixed());
+        expect(after.debt.neg().toFixed()).toBe(
+          total([...draws, ...paid], "debt")
+            .minus(overdrawn)
+            .toFixed(),
+        );
         expect(after.debt.gte(0)).toBe(true);
       }
     });
@@ -55,7 +85,8 @@ describe("laws of the books", () => {
       for (const { after } of all) {
         const active = after.holds.filter(({ state }) => state === "active");
         expect(after.held.toFixed()).toBe(sum(active.map(({ amount }) => amount)).toFixed());
-        for (const { parts, amount } of active) expect(sum(parts.map((part) => part.amount)).toFixed()).toBe(amount.toFixed());
+        for (const { parts, amount } of active)
+          expect(sum(parts.map((part) => part.amount)).toFixed()).toBe(amount.toFixed());
       }
     });
   });
@@ -96,7 +127,9 @@ describe("laws of spending", () => {
         const before1 = decide(before, settle, nowMs);
         const expiredBefore = sum(before1.lines.filter(({ type }) => type === "expiry").map(({ amount }) => amount));
         expect(refusal).toBeUndefined();
-        expect(balance(before1.account).minus(balance(after)).plus(expired.minus(expiredBefore)).toFixed()).toBe(command.amount.toFixed());
+        expect(balance(before1.account).minus(balance(after)).plus(expired.minus(expiredBefore)).toFixed()).toBe(
+          command.amount.toFixed(),
+        );
       }
     });
   });
@@ -107,7 +140,12 @@ describe("laws of spending", () => {
       for (const { after } of all) {
         for (const { holdId, state, endedAt, capturedLine } of after.holds.filter((each) => each.state !== "active")) {
           const first = ends.get(holdId);
-          if (first !== undefined) expect([state, endedAt, first.capturedLine ?? capturedLine]).toEqual([first.state, first.endedAt, capturedLine]);
+          if (first !== undefined)
+            expect([state, endedAt, first.capturedLine ?? capturedLine]).toEqual([
+              first.state,
+              first.endedAt,
+              capturedLine,
+            ]);
           ends.set(holdId, { state, endedAt, capturedLine });
         }
       }
@@ -122,7 +160,12 @@ describe("laws of spending", () => {
         const back = lines.filter(({ refunds }) => refunds === cited.seq);
         expect(sum(back.map(({ amount }) => amount)).lte(cited.amount.neg())).toBe(true);
         for (const { lot, amount } of cited.draws.filter((draw) => draw.lot !== "debt")) {
-          expect(total(back.flatMap(({ draws }) => draws), lot).lte(amount.neg())).toBe(true);
+          expect(
+            total(
+              back.flatMap(({ draws }) => draws),
+              lot,
+            ).lte(amount.neg()),
+          ).toBe(true);
         }
       }
     });
@@ -135,7 +178,11 @@ describe("laws of spending", () => {
         const held = decide(start.after, hold("new", amount), start.nowMs);
         fc.pre(held.refusal === undefined);
         const back = decide(held.account, release("new"), start.nowMs);
-        expect([lotsOf(back.account), back.account.debt.toFixed(), back.lines]).toEqual([lotsOf(start.after), start.after.debt.toFixed(), []]);
+        expect([lotsOf(back.account), back.account.debt.toFixed(), back.lines]).toEqual([
+          lotsOf(start.after),
+          start.after.debt.toFixed(),
+          [],
+        ]);
       }),
       { numRuns: 1000 },
     );
@@ -145,7 +192,12 @@ describe("laws of spending", () => {
     fc.assert(
       fc.property(anyHistory, anyAmount, (history, amount) => {
         const before = unfold([...history, [0, settle]]).at(-1) as Step;
-        const steps = unfold([...history, [0, settle], [0, deduct(amount)], [0, refund(amount, before.after.lastSeq + 1)]]);
+        const steps = unfold([
+          ...history,
+          [0, settle],
+          [0, deduct(amount)],
+          [0, refund(amount, before.after.lastSeq + 1)],
+        ]);
         fc.pre(steps.at(-2)?.refusal === undefined);
         expect(steps.at(-1)?.refusal).toBeUndefined();
         expect(lotsOf((steps.at(-1) as Step).after)).toEqual(lotsOf(before.after));
@@ -210,7 +262,10 @@ describe("laws of time", () => {
 
   test("every period is charged once, whatever happens in it", () => {
     law((all) => {
-      const periods = all.flatMap(({ charges }) => charges).filter(({ why }) => why === "period").map(({ periodStart }) => periodStart);
+      const periods = all
+        .flatMap(({ charges }) => charges)
+        .filter(({ why }) => why === "period")
+        .map(({ periodStart }) => periodStart);
       expect(new Set(periods).size).toBe(periods.length);
       const last = all.at(-1);
       if (last !== undefined) expect(periods.length).toBe(last.after.period + 1);

@@ -61,7 +61,11 @@ describe("what was served is owed", () => {
   });
 
   test("free usage is counted and posts no line", () => {
-    const { account, lines } = play(empty(), [0, charge("0", { freeValue: "0.25" })], [0, charge("0", { freeValue: "0.5" })]);
+    const { account, lines } = play(
+      empty(),
+      [0, charge("0", { freeValue: "0.25" })],
+      [0, charge("0", { freeValue: "0.5" })],
+    );
     expect([lines.length, account.freeTierUsed.toFixed()]).toEqual([0, "0.75"]);
   });
 });

@@ -5,9 +5,31 @@
 import { Fault } from "@tollbooth/shared/fault";
 import { print, ZERO, type Money } from "@tollbooth/shared/money";
 import {
-  available, balance, credit, newLot, NOTHING_TOLD, spend, type Account, type Draft, type Line, type PeriodCharge, type Told,
+  available,
+  balance,
+  credit,
+  newLot,
+  NOTHING_TOLD,
+  spend,
+  type Account,
+  type Draft,
+  type Line,
+  type PeriodCharge,
+  type Told,
 } from "./account.ts";
-import type { CaptureHold, Charge, Command, Correct, Deduct, Grant, Refund, ReleaseHold, Reset, Settle, Switch } from "./command.ts";
+import type {
+  CaptureHold,
+  Charge,
+  Command,
+  Correct,
+  Deduct,
+  Grant,
+  Refund,
+  ReleaseHold,
+  Reset,
+  Settle,
+  Switch,
+} from "./command.ts";
 import { capture, createHold, ended, find, releaseHold } from "./hold.ts";
 import { refund } from "./refund.ts";
 import { afterReturn, chargePeriod, renewMonthly, settle } from "./time.ts";
@@ -101,10 +123,14 @@ function grant(draft: Draft, command: Grant, nowMs: number): Fault | undefined {
 function deduct(draft: Draft, command: Deduct, nowMs: number): Fault | undefined {
   const there = available(draft.account);
   if (command.amount.gt(there)) {
-    return new Fault("insufficient_credits", `this needs ${print(command.amount)} credits, and ${print(there)} are available`, {
-      fix: "add credits, or choose a cheaper model",
-      facts: { required: print(command.amount), available: print(there) },
-    });
+    return new Fault(
+      "insufficient_credits",
+      `this needs ${print(command.amount)} credits, and ${print(there)} are available`,
+      {
+        fix: "add credits, or choose a cheaper model",
+        facts: { required: print(command.amount), available: print(there) },
+      },
+    );
   }
   spend(draft, "usage", `usage:${command.service}`, command.amount, told(command), nowMs);
   return undefined;
@@ -159,7 +185,11 @@ function upgrade(draft: Draft, command: Switch | Reset, tier: Switch["tier"], no
     const words = { ...told(command), reason: `switched to ${tier.tier}` };
     credit(draft, "allocation", newLot(draft.account, "monthly", granted, nowMs), words, nowMs);
   }
-  draft.account = { ...draft.account, periodPrice: periodPrice.plus(price), periodGranted: periodGranted.plus(granted) };
+  draft.account = {
+    ...draft.account,
+    periodPrice: periodPrice.plus(price),
+    periodGranted: periodGranted.plus(granted),
+  };
   return due;
 }
 
@@ -203,7 +233,8 @@ function more(wanted: Money, there: Money): Money {
 function crossings(before: Account, after: Account): Notice[] {
   const notices: Notice[] = [];
   const tenth = before.tier.credits.div(10);
-  if (available(before).gte(tenth) && available(after).lt(tenth)) notices.push({ kind: "low", amount: available(after) });
+  if (available(before).gte(tenth) && available(after).lt(tenth))
+    notices.push({ kind: "low", amount: available(after) });
   if (balance(before).gte(ZERO) && balance(after).lt(ZERO)) notices.push({ kind: "overdrawn", amount: balance(after) });
   return notices;
 }

@@ -28,7 +28,10 @@ export interface Clock {
 
 /** Locks the accounts of a batch and reads what its commands are about. */
 export async function load(tx: Tx, clock: Clock, items: readonly Item[]): Promise<Loaded> {
-  const { locked, clockMs } = await lockAccounts(tx, items.map(({ userId }) => userId));
+  const { locked, clockMs } = await lockAccounts(
+    tx,
+    items.map(({ userId }) => userId),
+  );
   const before = new Map([...locked].map(([userId, { account }]) => [userId, account]));
   await addHolds(tx, before, items);
   await addCited(tx, before, items);
@@ -38,9 +41,16 @@ export async function load(tx: Tx, clock: Clock, items: readonly Item[]): Promis
 }
 
 /** Discounts matter where a price may become due: at the end of a period, and where a command brings one. */
-async function addDiscounts(tx: Tx, accounts: Map<string, Account>, items: readonly Item[], nowMs: number): Promise<void> {
+async function addDiscounts(
+  tx: Tx,
+  accounts: Map<string, Account>,
+  items: readonly Item[],
+  nowMs: number,
+): Promise<void> {
   const ending = [...accounts.values()].filter(({ resetAt }) => resetAt <= nowMs).map(({ userId }) => userId);
-  const paying = items.filter(({ command }) => command.kind === "switch" || command.kind === "reset").map(({ userId }) => userId);
+  const paying = items
+    .filter(({ command }) => command.kind === "switch" || command.kind === "reset")
+    .map(({ userId }) => userId);
   const found = await readDiscounts(tx, [...new Set([...ending, ...paying])]);
   for (const [userId, discounts] of found) change(accounts, userId, { discounts });
 }
@@ -57,7 +67,9 @@ async function addHolds(tx: Tx, accounts: Map<string, Account>, items: readonly 
 
 async function addCited(tx: Tx, accounts: Map<string, Account>, items: readonly Item[]): Promise<void> {
   const citations: Citation[] = items.flatMap(({ userId, command }) =>
-    command.kind === "refund" && command.transactionId !== undefined ? [{ userId, transactionId: command.transactionId }] : [],
+    command.kind === "refund" && command.transactionId !== undefined
+      ? [{ userId, transactionId: command.transactionId }]
+      : [],
   );
   for (const [userId, { lines, lots }] of await readCited(tx, citations)) {
     const open = (accounts.get(userId) as Account).lots;

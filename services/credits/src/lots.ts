@@ -65,7 +65,12 @@ export function draw(lots: readonly Lot[], amount: Money): readonly Draw[] {
 }
 
 /** The lots after each got its part: more in what is left, more in what is held. Parts of the debt are no lot's. */
-export function move(lots: readonly Lot[], parts: readonly Draw[], remaining: 1 | 0 | -1, held: 1 | 0 | -1): readonly Lot[] {
+export function move(
+  lots: readonly Lot[],
+  parts: readonly Draw[],
+  remaining: 1 | 0 | -1,
+  held: 1 | 0 | -1,
+): readonly Lot[] {
   const moved = new Map<number | "debt", Money>();
   for (const { lot, amount } of parts) moved.set(lot, (moved.get(lot) ?? ZERO).plus(amount));
   return lots.map((lot) => {

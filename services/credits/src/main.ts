@@ -6,6 +6,7 @@ import { consume } from "@tollbooth/shared/consumer";
 import { usageTracked } from "@tollbooth/shared/contracts/usage";
 import { openDb } from "@tollbooth/shared/db";
 import { startDelivery } from "@tollbooth/shared/delivery";
+import { Loop } from "@tollbooth/shared/loop";
 import { openLog } from "@tollbooth/shared/log";
 import { migrate } from "@tollbooth/shared/migrate";
 import { Shutdown } from "@tollbooth/shared/shutdown";
@@ -14,9 +15,14 @@ import { startTelemetry } from "@tollbooth/shared/telemetry";
 import { applyCharge, buryCharge } from "./charges.ts";
 import { settings } from "./config.ts";
 import { endpoints } from "./handlers.ts";
+import type { Clock } from "./loading.ts";
 import { openPoster } from "./posting.ts";
+import { settleDue } from "./settling.ts";
 
 const SERVICE = "credits";
+const SETTLE_EVERY_MS = 1_000;
+const STALL_MS = 60_000;
+
 const config = readConfig(settings, process.env);
 const log = openLog(SERVICE, config.LOG_LEVEL);
 const shutdown = new Shutdown(log);
@@ -32,7 +38,11 @@ const bus = shutdown.add("bus", await openBus({ url: config.NATS_URL, name: SERV
 const streams = new Streams(bus);
 
 const { wake } = await startDelivery({ db, bus, streams, own: [allStreams.credits], log, shutdown });
-const poster = openPoster(db, wake);
+const clock: Clock = { aheadMs: config.CREDITS_CLOCK_AHEAD_S * 1000 };
+if (clock.aheadMs > 0 && process.env["NODE_ENV"] === "production")
+  throw new Error("CREDITS_CLOCK_AHEAD_S is for tests and demonstrations, not for production");
+const poster = openPoster(db, clock, wake);
+const onStall = (name: string) => shutdown.fail(`${name} has stalled`, undefined);
 const charges = consume({
   bus,
   streams,
@@ -42,8 +52,17 @@ const charges = consume({
   apply: (message) => applyCharge(poster, message),
   bury: (message, reason) => buryCharge(db, message, reason),
   log,
-  onStall: (name) => shutdown.fail(`${name} has stalled`, undefined),
+  onStall,
 });
 shutdown.add("charges", charges, (it) => it.close());
-await bus.serve(SERVICE, endpoints(db, poster));
+const settling = new Loop({
+  name: "settle",
+  log,
+  pauseMs: SETTLE_EVERY_MS,
+  stallMs: STALL_MS,
+  onStall,
+  round: async (signal) => void (await settleDue(db, clock, poster, signal)),
+});
+shutdown.add("settling", settling, (it) => it.close());
+await bus.serve(SERVICE, endpoints({ db, bus, clock, poster }));
 log.info("ready");

@@ -14,23 +14,47 @@ export function moneyEndpoints({ poster }: Room): Endpoint[] {
     handle(contracts.allocate, (input, context) => {
       const { user_id, source: reason, ...rest } = input;
       const command = { kind: "grant", lotKind: "purchase", reason, ...rest, ...by(context) } as const;
-      return submit(poster, { userId: context.onUser(user_id), command, keyed: keyed(contracts.allocate, input, context) });
+      return submit(poster, {
+        userId: context.onUser(user_id),
+        command,
+        keyed: keyed(contracts.allocate, input, context),
+      });
     }),
     handle(contracts.grantBonus, (input, context) => {
       const { user_id, source: reason, effective_at: effectiveAt, expires_at: expiresAt, ...rest } = input;
-      const command = { kind: "grant", lotKind: "bonus", reason, effectiveAt, expiresAt, ...rest, ...by(context) } as const;
-      return submit(poster, { userId: context.onUser(user_id), command, keyed: keyed(contracts.grantBonus, input, context) });
+      const command = {
+        kind: "grant",
+        lotKind: "bonus",
+        reason,
+        effectiveAt,
+        expiresAt,
+        ...rest,
+        ...by(context),
+      } as const;
+      return submit(poster, {
+        userId: context.onUser(user_id),
+        command,
+        keyed: keyed(contracts.grantBonus, input, context),
+      });
     }),
     handle(contracts.deduct, (input, context) => {
       const { user_id, cost_breakdown: parts, ...rest } = input;
       const cost = parts && { providerCost: parts.provider_cost, markup: parts.markup };
       const command = { kind: "deduct", cost, ...rest, ...by(context) } as const;
-      return submit(poster, { userId: context.onUser(user_id), command, keyed: keyed(contracts.deduct, input, context) });
+      return submit(poster, {
+        userId: context.onUser(user_id),
+        command,
+        keyed: keyed(contracts.deduct, input, context),
+      });
     }),
     handle(contracts.refund, (input, context) => {
       const { user_id, transaction_id: transactionId, ...rest } = input;
       const command = { kind: "refund", transactionId, ...rest, ...by(context) } as const;
-      return submit(poster, { userId: context.onUser(user_id), command, keyed: keyed(contracts.refund, input, context) });
+      return submit(poster, {
+        userId: context.onUser(user_id),
+        command,
+        keyed: keyed(contracts.refund, input, context),
+      });
     }),
     handle(contracts.adjust, (input, context) => {
       const { user_id, amount, ...rest } = input;
@@ -38,7 +62,11 @@ export function moneyEndpoints({ poster }: Room): Endpoint[] {
       const command = amount.gt(0)
         ? ({ kind: "grant", lotKind: "adjustment", amount, ...words } as const)
         : ({ kind: "correct", amount: amount.neg(), ...words } as const);
-      return submit(poster, { userId: context.onUser(user_id), command, keyed: keyed(contracts.adjust, input, context) });
+      return submit(poster, {
+        userId: context.onUser(user_id),
+        command,
+        keyed: keyed(contracts.adjust, input, context),
+      });
     }),
   ];
 }

@@ -33,7 +33,12 @@ export async function readTiers(tx: Tx): Promise<(Tier & { features: readonly st
   }));
 }
 
-const DiscountRow = z.object({ user_id: z.string(), id: z.string(), kind: z.enum(["free_month", "percentage", "fixed"]), value: MoneyText });
+const DiscountRow = z.object({
+  user_id: z.string(),
+  id: z.string(),
+  kind: z.enum(["free_month", "percentage", "fixed"]),
+  value: MoneyText,
+});
 
 /** The discounts of these users that were not used yet, oldest first, by user. */
 export async function readDiscounts(tx: Tx, userIds: readonly string[]): Promise<Map<string, Discount[]>> {
@@ -48,7 +53,11 @@ export async function readDiscounts(tx: Tx, userIds: readonly string[]): Promise
 }
 
 /** Writes prices that became due and marks the discounts that lowered them; those that were added in the batch are written first. */
-export async function saveCharges(tx: Tx, changes: readonly Change[], charges: readonly { userId: string; charge: PeriodCharge }[]): Promise<void> {
+export async function saveCharges(
+  tx: Tx,
+  changes: readonly Change[],
+  charges: readonly { userId: string; charge: PeriodCharge }[],
+): Promise<void> {
   await addDiscounts(tx, changes, charges);
   if (charges.length === 0) return;
   const rows = charges.map(({ userId, charge }) => ({
@@ -63,8 +72,12 @@ export async function saveCharges(tx: Tx, changes: readonly Change[], charges: r
   }));
   // prettier-ignore
   const columns = { user_id: "text", number: "int", why: "text", tier: "text", period_start: "timestamptz", price: "numeric", due: "numeric", at: "timestamptz" };
-  await tx.run(sql`insert into period_charges (user_id, number, why, tier, period_start, price, due, at) select * from ${table(columns, rows)}`);
-  const used = charges.flatMap(({ userId, charge }) => charge.used.map(({ id }) => ({ user_id: userId, id, number: charge.number })));
+  await tx.run(
+    sql`insert into period_charges (user_id, number, why, tier, period_start, price, due, at) select * from ${table(columns, rows)}`,
+  );
+  const used = charges.flatMap(({ userId, charge }) =>
+    charge.used.map(({ id }) => ({ user_id: userId, id, number: charge.number })),
+  );
   if (used.length === 0) return;
   await tx.run(
     sql`update discounts d set used_in = u.number from ${table({ user_id: "text", id: "text", number: "int" }, used)} as u (user_id, id, number)
@@ -72,13 +85,19 @@ export async function saveCharges(tx: Tx, changes: readonly Change[], charges: r
   );
 }
 
-async function addDiscounts(tx: Tx, changes: readonly Change[], charges: readonly { userId: string; charge: PeriodCharge }[]): Promise<void> {
+async function addDiscounts(
+  tx: Tx,
+  changes: readonly Change[],
+  charges: readonly { userId: string; charge: PeriodCharge }[],
+): Promise<void> {
   const used = new Map<string, Discount[]>();
   for (const { userId, charge } of charges) used.set(userId, [...(used.get(userId) ?? []), ...charge.used]);
   const rows = changes.flatMap(({ before, after }) => {
     const known = new Set(before.discounts);
     const all = [...after.discounts, ...(used.get(after.userId) ?? [])];
-    return all.filter((discount) => !known.has(discount)).map(({ id, kind, value }) => ({ user_id: after.userId, id, kind, value: print(value) }));
+    return all
+      .filter((discount) => !known.has(discount))
+      .map(({ id, kind, value }) => ({ user_id: after.userId, id, kind, value: print(value) }));
   });
   if (rows.length === 0) return;
   const columns = { user_id: "text", id: "text", kind: "text", value: "numeric" };

@@ -14,7 +14,8 @@ import { laws } from "./laws.ts";
 import { openPoster, post, submit, type Post } from "./posting.ts";
 
 const { db, url } = await testDatabase("credits");
-const poster = openPoster(db, () => {});
+const CLOCK = { aheadMs: 0 };
+const poster = openPoster(db, CLOCK, () => {});
 
 const ADMIN = { sub: "admin", role: "admin" };
 const grant = (amount: string): Command => ({
@@ -74,7 +75,7 @@ describe("races", () => {
     const userId = someone();
     await submit(poster, { userId, command: grant("100") });
     const replicaDb = openDb({ url, name: "replica", poolMax: 4 });
-    const replica = openPoster(replicaDb, () => {});
+    const replica = openPoster(replicaDb, CLOCK, () => {});
     const outcomes = codes(
       await times(200, (i) => submit(i % 2 === 0 ? poster : replica, { userId, command: deduct("1") })),
     );
@@ -86,7 +87,7 @@ describe("races", () => {
   test("two replicas that meet 40 new users at once in opposite orders provision each once", async () => {
     const ids = Array.from({ length: 40 }, someone);
     const replicaDb = openDb({ url, name: "replica", poolMax: 4 });
-    const replica = openPoster(replicaDb, () => {});
+    const replica = openPoster(replicaDb, CLOCK, () => {});
     const both = await Promise.allSettled([
       ...ids.map((userId) => submit(poster, { userId, command: grant("1") })),
       ...ids.toReversed().map((userId) => submit(replica, { userId, command: grant("1") })),
@@ -139,7 +140,7 @@ describe("a key", () => {
         const ids = [someone(), someone()] as const;
         return codes(
           await times(2, (n) =>
-            submit(n === 0 ? poster : openPoster(db, () => {}), {
+            submit(n === 0 ? poster : openPoster(db, CLOCK, () => {}), {
               userId: ids[n] as string,
               command: grant("1"),
               keyed: key(`pair ${i}`, ids[n]),
@@ -252,12 +253,12 @@ describe("laws", () => {
     await fc.assert(
       fc.asyncProperty(anyPosts, async (some) => {
         const [whole, parts] = [someone(), someone()];
-        const together = told(await db.tx((tx) => post(tx, posts(whole, some))));
+        const together = told(await db.tx((tx) => post(tx, CLOCK, posts(whole, some))));
         const apart: (Reply | Fault)[] = [];
         let batch: Post[] = [];
         for (const [i, item] of posts(parts, some).entries()) {
           batch.push(item);
-          if (some[i]?.batch || i === some.length - 1) apart.push(...(await db.tx((tx) => post(tx, batch))));
+          if (some[i]?.batch || i === some.length - 1) apart.push(...(await db.tx((tx) => post(tx, CLOCK, batch))));
           if (some[i]?.batch) batch = [];
         }
         expect(told(apart)).toEqual(together);
@@ -275,9 +276,9 @@ describe("laws", () => {
           run,
           some.map((each, i) => ({ ...each, key: i })),
         );
-        const first = told(await db.tx((tx) => post(tx, keyedOnly)));
+        const first = told(await db.tx((tx) => post(tx, CLOCK, keyedOnly)));
         const books = await booksOf(run);
-        expect(told(await db.tx((tx) => post(tx, keyedOnly.toReversed())))).toEqual(first.toReversed());
+        expect(told(await db.tx((tx) => post(tx, CLOCK, keyedOnly.toReversed())))).toEqual(first.toReversed());
         expect(await booksOf(run)).toEqual(books);
       }),
       { numRuns: 50 },

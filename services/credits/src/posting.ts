@@ -80,12 +80,20 @@ interface Fold {
 /** Posts a batch in the caller's transaction: one outcome per command, in order, each as if it had come alone. */
 export async function post(tx: Tx, clock: Clock, posts: readonly Post[]): Promise<(Reply | Fault)[]> {
   const { before, heads, nowMs } = await load(tx, clock, posts);
-  const keys = await Keys.recall(tx, posts.flatMap(({ keyed }) => keyed ?? []));
-  const inbox = await Inbox.read(tx, CONSUMER, posts.flatMap(({ userId, eventId }) => (eventId === undefined ? [] : { userId, eventId })));
+  const keys = await Keys.recall(
+    tx,
+    posts.flatMap(({ keyed }) => keyed ?? []),
+  );
+  const inbox = await Inbox.read(
+    tx,
+    CONSUMER,
+    posts.flatMap(({ userId, eventId }) => (eventId === undefined ? [] : { userId, eventId })),
+  );
 
   const fold: Fold = { nowMs, accounts: new Map(before), heads, lines: [], charges: [], told: [] };
   const outcomes = posts.map((item) => {
-    if (item.eventId !== undefined && !inbox.take({ userId: item.userId, eventId: item.eventId }, "applied")) return APPLIED_BEFORE;
+    if (item.eventId !== undefined && !inbox.take({ userId: item.userId, eventId: item.eventId }, "applied"))
+      return APPLIED_BEFORE;
     return keys.once(item.keyed, fold.nowMs, () => apply(fold, item));
   });
 
@@ -115,10 +123,17 @@ function apply(fold: Fold, item: Post): Reply | Fault {
   }
   for (const charge of decision.charges) fold.charges.push({ userId, charge });
   for (const notice of decision.notices) fold.told.push({ post: item, account: decision.account, notice });
-  return decision.refusal ?? new Reply(JSON.stringify(item.tell === undefined ? tellBalance(factsOf(decision.account)) : item.tell(decision)));
+  return (
+    decision.refusal ??
+    new Reply(JSON.stringify(item.tell === undefined ? tellBalance(factsOf(decision.account)) : item.tell(decision)))
+  );
 }
 
-async function save(tx: Tx, before: ReadonlyMap<string, Account>, { accounts, heads, lines, charges }: Fold): Promise<void> {
+async function save(
+  tx: Tx,
+  before: ReadonlyMap<string, Account>,
+  { accounts, heads, lines, charges }: Fold,
+): Promise<void> {
   const changes: Change[] = [];
   for (const [userId, account] of before) {
     const after = accounts.get(userId) as Account;

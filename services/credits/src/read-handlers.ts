@@ -1,14 +1,22 @@
 /** Reading: balances, journals, outcomes. Time is settled before anything is read. */
+import { z } from "zod";
 import { printInstant } from "@tollbooth/shared/contract";
 import * as contracts from "@tollbooth/shared/contracts/credits";
-import { usageEventGet } from "@tollbooth/shared/contracts/usage";
+import { explainUsage } from "@tollbooth/shared/contracts/explain";
 import { Fault } from "@tollbooth/shared/fault";
 import { handle, Reply, type Context, type Endpoint } from "@tollbooth/shared/handler";
 import { print } from "@tollbooth/shared/money";
 import { tellBalance } from "./balance.ts";
 import type { Room } from "./handlers.ts";
 import { submit } from "./posting.ts";
-import { readBalance, readBalanceAt, readOutcomes, readTransaction, readTransactions, type BalanceRead } from "./reads.store.ts";
+import {
+  readBalance,
+  readBalanceAt,
+  readOutcomes,
+  readTransaction,
+  readTransactions,
+  type BalanceRead,
+} from "./reads.store.ts";
 
 /** A user's balance after time was settled. Provisions the one who asks; of others only those who are known. */
 export async function current({ db, clock, poster }: Room, userId: string, { caller }: Context): Promise<BalanceRead> {
@@ -44,18 +52,26 @@ export function readEndpoints(room: Room): Endpoint[] {
       const userId = context.onUser(user_id);
       const line = await readTransaction(db, userId, id);
       if (line === undefined) throw new Fault("not_found", "there is no such transaction");
-      return { ...line, usage: await usageOf(room, userId, line.key) };
+      return { ...line, usage: await usageOf(room, userId, line) };
     }),
     handle(contracts.creditsEventOutcomes, ({ events }) => readOutcomes(db, events)),
   ];
 }
 
-/** The usage event that a line charged, as its owner explains it; null where that is past its retention. */
-async function usageOf({ bus }: Room, userId: string, key: string | null) {
-  const id = key?.startsWith("event:") ? key.slice("event:".length) : undefined;
-  if (id === undefined) return null;
+const OfEvent = z.object({ key: z.string().startsWith("event:"), metadata: z.object({ occurred_at: z.string() }) });
+
+/** The usage event that a line charged, as its owner explains it; null where it is of none, or past its retention. */
+async function usageOf({ bus }: Room, userId: string, line: unknown) {
+  const of = OfEvent.safeParse(line);
+  if (!of.success) return null;
+  const { key, metadata } = of.data;
+  const event = { user_id: userId, id: key.slice("event:".length), occurred_at: metadata.occurred_at };
   try {
-    return await bus.ask(usageEventGet, { user_id: userId, id });
+    // The answer is told on as it came.
+    const reply = await bus.forward(explainUsage, JSON.stringify(event), {
+      caller: { sub: "credits", roles: ["service"] },
+    });
+    return JSON.parse(reply.json) as z.input<(typeof explainUsage)["output"]>;
   } catch (error) {
     if (Fault.from(error).code === "not_found") return null;
     throw error;

@@ -2,7 +2,12 @@
 import { z } from "zod";
 import type { Tx } from "@tollbooth/shared/db";
 import { printInstant } from "@tollbooth/shared/contract";
-import { TransactionType, type creditsEventOutcomes, type CreditTransaction, type explainTransaction } from "@tollbooth/shared/contracts/credits";
+import {
+  TransactionType,
+  type creditsEventOutcomes,
+  type CreditTransaction,
+  type explainTransaction,
+} from "@tollbooth/shared/contracts/credits";
 import { Inbox } from "@tollbooth/shared/inbox";
 import { decimal, MoneyText, print, ZERO, type Money } from "@tollbooth/shared/money";
 import { sql } from "@tollbooth/shared/sql";
@@ -58,7 +63,11 @@ export async function readBalance(tx: Tx, { aheadMs }: Clock, userId: string): P
 }
 
 /** The balance that a user had at a moment, by the last line until then. */
-export async function readBalanceAt(tx: Tx, userId: string, atMs: number): Promise<{ balance: Money; lineId: string | null }> {
+export async function readBalanceAt(
+  tx: Tx,
+  userId: string,
+  atMs: number,
+): Promise<{ balance: Money; lineId: string | null }> {
   const row = await tx.maybe(
     z.object({ id: z.string(), balance_after: MoneyText }),
     sql`select id, balance_after from credit_transactions where user_id = ${userId} and created_at <= ${new Date(atMs)} order by seq desc limit 1`,
@@ -123,7 +132,11 @@ export async function readTransactions(
 
 function transaction(row: z.output<typeof TransactionRow>): z.input<typeof CreditTransaction> {
   const { seq: _seq, provider_cost, markup, actor_sub, actor_role, created_at, ...rest } = row;
-  const breakdown = (cost: string, added: string) => ({ provider_cost: cost, markup: added, total: print(decimal(cost).plus(added)) });
+  const breakdown = (cost: string, added: string) => ({
+    provider_cost: cost,
+    markup: added,
+    total: print(decimal(cost).plus(added)),
+  });
   return {
     ...rest,
     cost_breakdown: provider_cost === null || markup === null ? null : breakdown(provider_cost, markup),
@@ -138,14 +151,31 @@ const DetailRow = TransactionRow.extend({
   trace_id: z.string().nullable(),
   hash: z.string(),
   refunds: z.string().nullable(),
-  draws: z.array(z.object({ lot: z.union([z.number(), z.literal("debt")]), amount: z.string(), kind: z.string().nullable(), granted: z.string().nullable() })),
+  draws: z.array(
+    z.object({
+      lot: z.union([z.number(), z.literal("debt")]),
+      amount: z.string(),
+      kind: z.string().nullable(),
+      granted: z.string().nullable(),
+    }),
+  ),
   hold: z
-    .object({ hold_id: z.string(), state: z.string(), amount: z.string(), created_at: z.string(), ended_at: z.string().nullable() })
+    .object({
+      hold_id: z.string(),
+      state: z.string(),
+      amount: z.string(),
+      created_at: z.string(),
+      ended_at: z.string().nullable(),
+    })
     .nullable(),
 });
 
 /** One line with all that the ledger knows of why it is what it is. */
-export async function readTransaction(tx: Tx, userId: string, id: string): Promise<Omit<z.input<typeof explainTransaction.output>, "usage"> | undefined> {
+export async function readTransaction(
+  tx: Tx,
+  userId: string,
+  id: string,
+): Promise<Omit<z.input<typeof explainTransaction.output>, "usage"> | undefined> {
   const row = await tx.maybe(
     DetailRow,
     sql`select ${COLUMNS}, counterparty, key, trace_id, hash,
@@ -160,7 +190,17 @@ export async function readTransaction(tx: Tx, userId: string, id: string): Promi
   const { counterparty, key, trace_id, hash, refunds, draws, hold, ...line } = row;
   const utc = (text: string) => printInstant(Date.parse(text));
   const toldHold = hold && { ...hold, created_at: utc(hold.created_at), ended_at: hold.ended_at && utc(hold.ended_at) };
-  return { ...transaction(line), seq: Number(line.seq), counterparty, key, trace_id, hash, refunds, draws, hold: toldHold };
+  return {
+    ...transaction(line),
+    seq: Number(line.seq),
+    counterparty,
+    key,
+    trace_id,
+    hash,
+    refunds,
+    draws,
+    hold: toldHold,
+  };
 }
 
 /** What became of events at this service's consumer, in the order asked. */

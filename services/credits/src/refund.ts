@@ -33,14 +33,20 @@ function giveBack(draft: Draft, line: CitedLine | undefined, amount: Money, told
   const toLots = line === undefined ? [] : partsFor(draft, line, amount.minus(toDebt), nowMs);
   const rest = amount.minus(toDebt).minus(sum(toLots.map((part) => part.amount)));
   const lot = rest.isZero() ? [] : [{ ...newLot(account, "refund", rest, nowMs), active: true }];
-  const draws: Draw[] = [{ lot: "debt", amount: toDebt }, ...toLots, ...lot.map(({ lot: number }) => ({ lot: number, amount: rest }))];
+  const draws: Draw[] = [
+    { lot: "debt", amount: toDebt },
+    ...toLots,
+    ...lot.map(({ lot: number }) => ({ lot: number, amount: rest })),
+  ];
   const after = {
     ...account,
     lots: [...move(account.lots, toLots, 1, 0), ...lot],
     lastLot: account.lastLot + lot.length,
     debt: account.debt.minus(toDebt),
     cited: account.cited.map((each) =>
-      each === line ? { ...each, refunded: each.refunded.plus(amount), givenBack: [...each.givenBack, ...toLots] } : each,
+      each === line
+        ? { ...each, refunded: each.refunded.plus(amount), givenBack: [...each.givenBack, ...toLots] }
+        : each,
     ),
   };
   post(draft, after, "refund", "issuance", draws, { ...told, refunds: line?.seq ?? null }, nowMs);

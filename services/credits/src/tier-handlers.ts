@@ -18,7 +18,9 @@ export function tierEndpoints(room: Room): Endpoint[] {
     const tiers = await readTiers(db);
     const found = tiers.find(({ tier }) => tier === name);
     if (found !== undefined) return found;
-    throw new Fault("unknown_tier", `there is no tier ${name}`, { fix: `the tiers are ${tiers.map(({ tier }) => tier).join(", ")}` });
+    throw new Fault("unknown_tier", `there is no tier ${name}`, {
+      fix: `the tiers are ${tiers.map(({ tier }) => tier).join(", ")}`,
+    });
   };
   return [
     handle(contracts.listTiers, async (_, context) => {
@@ -50,7 +52,11 @@ export function tierEndpoints(room: Room): Endpoint[] {
 }
 
 /** What going to a tier now would cost a user. */
-async function duesOf(room: Room, userId: string, context: Parameters<typeof current>[2]): Promise<(tier: Tier) => string> {
+async function duesOf(
+  room: Room,
+  userId: string,
+  context: Parameters<typeof current>[2],
+): Promise<(tier: Tier) => string> {
   const { periodPrice } = await current(room, userId, context);
   const discounts = (await readDiscounts(room.db, [userId])).get(userId) ?? [];
   return (tier) => print(tier.price.gt(periodPrice) ? amountDue(tier.price.minus(periodPrice), discounts).due : ZERO);

@@ -63,14 +63,23 @@ function grantMonthly(draft: Draft, amount: Lot["granted"], reason: string, roll
 }
 
 /** States a price that became due, and uses up the discounts that lower it. */
-export function chargePeriod(draft: Draft, why: PeriodCharge["why"], price: Lot["granted"], atMs: number): PeriodCharge {
+export function chargePeriod(
+  draft: Draft,
+  why: PeriodCharge["why"],
+  price: Lot["granted"],
+  atMs: number,
+): PeriodCharge {
   const { account } = draft;
   const { due, used } = amountDue(price, account.discounts);
   const number = account.lastCharge + 1;
   const { tier, periodStart } = account;
   const charge = { number, why, tier: tier.tier, periodStart, price, due, used, at: atMs };
   draft.charges.push(charge);
-  draft.account = { ...account, lastCharge: number, discounts: account.discounts.filter((discount) => !used.includes(discount)) };
+  draft.account = {
+    ...account,
+    lastCharge: number,
+    discounts: account.discounts.filter((discount) => !used.includes(discount)),
+  };
   return charge;
 }
 
@@ -121,7 +130,8 @@ function replaceLot(draft: Draft, number: number, change: (lot: Lot) => Lot): vo
 
 function nextDue(account: Account): Due {
   const dues: Due[] = [{ what: "reset", atMs: account.resetAt }];
-  for (const hold of account.holds) if (hold.state === "active") dues.push({ what: "hold", atMs: hold.expiresAt, hold });
+  for (const hold of account.holds)
+    if (hold.state === "active") dues.push({ what: "hold", atMs: hold.expiresAt, hold });
   for (const lot of account.lots) {
     if (lot.remaining.isZero()) continue;
     if (!lot.active) dues.push({ what: "begin", atMs: lot.effectiveAt, lot });

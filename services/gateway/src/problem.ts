@@ -20,6 +20,8 @@ export const PROBLEMS: Readonly<Record<FaultCode, Kind>> = {
   not_found:               { status: 404, title: "There is no such thing", about: "The address or the thing it names does not exist." },
   method_not_allowed:      { status: 405, title: "This address takes other methods", about: "The `Allow` header names the methods that the address takes." },
   idempotency_conflict:    { status: 409, title: "The key was used for something else", about: "An Idempotency-Key or event_id was repeated with other content. Use a new one for a new request." },
+  hold_ended:              { status: 409, title: "The hold has ended", about: "A hold ends once: it was captured, released or expired before. Use a new hold_id for a new request." },
+  unknown_tier:            { status: 422, title: "There is no such tier", about: "`fix` names the tiers there are." },
   idempotency_key_expired: { status: 409, title: "The answer for this key is no longer kept", about: "The request was done more than 7 days ago. It was not done again." },
   payload_too_large:       { status: 413, title: "The body is too large", about: "A body may have 100 KB, a batch of usage events 1 MB." },
   unsupported_media_type:  { status: 415, title: "The body is not in a format that is taken", about: "Send `Content-Type: application/json` in UTF-8." },

@@ -19,9 +19,11 @@ export class Catalogue {
   /** Grows with every change of prices; 0 for none. */
   readonly version: bigint;
   readonly #shelves = new Map<string, Shelf>();
+  readonly #rows: ReadonlyMap<string, Price>;
 
   constructor(version: bigint, prices: readonly Price[]) {
     this.version = version;
+    this.#rows = new Map(prices.map((price) => [price.id, price]));
     for (const [service, rows] of groupBy(prices, (price) => price.service)) this.#shelves.set(service, shelve(rows));
   }
 
@@ -38,6 +40,11 @@ export class Catalogue {
       (name === "" ? undefined : (inForce(matching(shelf, name), at) ?? inForce(shelf.named.get(""), at)))
     );
   };
+
+  /** The row of this id: rows are added and never changed, so it is what was in force. */
+  row(id: string): Price | undefined {
+    return this.#rows.get(id);
+  }
 
   /** All rows of a name, latest first: those for clauses over names, or those for the name alone. */
   versions({ service, model, match }: Pick<Price, "service" | "model" | "match">): readonly Price[] {

@@ -109,7 +109,8 @@ function timeOf(minute: number): string {
   return [Math.floor(minute / 60), minute % 60].map((n) => String(n).padStart(2, "0")).join(":");
 }
 
-function tellPrice({
+/** A price row as it is told. */
+export function tellPrice({
   id,
   service,
   model,

@@ -2,6 +2,7 @@
 import type { Command, Event } from "../contract.ts";
 import * as credits from "./credits.ts";
 import * as deadLetters from "./dead-letters.ts";
+import * as explain from "./explain.ts";
 import * as prices from "./prices.ts";
 import * as usage from "./usage.ts";
 
@@ -15,7 +16,7 @@ function only<K extends "command" | "event">(kind: K, room: Record<string, unkno
 
 export const commands: Readonly<Record<Service, readonly Command[]>> = {
   credits: only("command", credits),
-  usage: only("command", { ...usage, ...prices, ...deadLetters }),
+  usage: only("command", { ...usage, ...prices, ...explain, ...deadLetters }),
 };
 
 export const events: Readonly<Record<Service, readonly Event[]>> = {

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { command, Count, event, Id, Instant, Metadata, OnUser, Text } from "../contract.ts";
 import { Amount, AmountOrZero, decimal, MoneyText, type Money } from "../money.ts";
+import { explainUsage } from "./explain.ts";
 
 export const CreditBalance = z.object({
   user_id: z.string(),
@@ -128,10 +129,19 @@ export const listTransactions = command({
 const CostParts = z.strictObject({ provider_cost: AmountOrZero, markup: AmountOrZero, total: AmountOrZero });
 
 /** What a caller says of a cost has to add up, or nobody could explain the line afterwards. */
-function costAddsUp({ amount, cost_breakdown: parts }: { amount: Money; cost_breakdown?: z.output<typeof CostParts> | undefined }): boolean {
+function costAddsUp({
+  amount,
+  cost_breakdown: parts,
+}: {
+  amount: Money;
+  cost_breakdown?: z.output<typeof CostParts> | undefined;
+}): boolean {
   return parts === undefined || (parts.total.eq(amount) && parts.provider_cost.plus(parts.markup).eq(parts.total));
 }
-const COST_ADDS_UP = { path: ["cost_breakdown"], message: "provider_cost + markup must equal total, and total must equal amount" };
+const COST_ADDS_UP = {
+  path: ["cost_breakdown"],
+  message: "provider_cost + markup must equal total, and total must equal amount",
+};
 
 /** What was used, for what is not a usage event. */
 const Use = {
@@ -246,14 +256,20 @@ export const createHold = command({
   subject: "credits.hold.create",
   summary: "Sets credits aside for a request that has not ended",
   access: ["service"],
-  input: z.strictObject({ user_id: Id, hold_id: Id, amount: Amount, ttl_s: z.number().int().min(1).max(HOLD_TTL_MAX_S) }),
+  input: z.strictObject({
+    user_id: Id,
+    hold_id: Id,
+    amount: Amount,
+    ttl_s: z.number().int().min(1).max(HOLD_TTL_MAX_S),
+  }),
   output: CreditHold,
   faults: ["insufficient_credits", "hold_ended", "idempotency_conflict", "idempotency_key_expired"],
 });
 
 export const captureHold = command({
   subject: "credits.hold.capture",
-  summary: "Takes what was served out of a hold; not for a request that also reports usage, because its event is the capture",
+  summary:
+    "Takes what was served out of a hold; not for a request that also reports usage, because its event is the capture",
   access: ["service"],
   input: z.strictObject({ ...Use, hold_id: Id, amount: AmountOrZero }).refine(costAddsUp, COST_ADDS_UP),
   output: CreditHold,
@@ -285,11 +301,24 @@ export const explainTransaction = command({
     refunds: z.uuid().nullable(),
     /** Which lot, or the debt, gave or took how much. */
     draws: z.array(
-      z.object({ lot: z.union([z.number(), z.literal("debt")]), kind: z.string().nullable(), granted: MoneyText.nullable(), amount: MoneyText }),
+      z.object({
+        lot: z.union([z.number(), z.literal("debt")]),
+        kind: z.string().nullable(),
+        granted: MoneyText.nullable(),
+        amount: MoneyText,
+      }),
     ),
-    hold: z.object({ hold_id: z.string(), state: z.string(), amount: MoneyText, created_at: Instant, ended_at: Instant.nullable() }).nullable(),
+    hold: z
+      .object({
+        hold_id: z.string(),
+        state: z.string(),
+        amount: MoneyText,
+        created_at: Instant,
+        ended_at: Instant.nullable(),
+      })
+      .nullable(),
     /** The event that was charged, with its price and markup; null where the line is not of an event. */
-    usage: z.record(z.string(), z.json()).nullable(),
+    usage: explainUsage.output.nullable(),
   }),
   faults: ["not_found"],
 });

@@ -13,7 +13,11 @@ export const ADMIN = { sub: "admin", role: "admin" };
 export const USER = { sub: "alice", role: "user" };
 
 const tierOf = (tier: string, price: string, credits: string, adminOnly = false): Tier => ({
-  tier, price: decimal(price), credits: decimal(credits), rollover: ZERO, adminOnly,
+  tier,
+  price: decimal(price),
+  credits: decimal(credits),
+  rollover: ZERO,
+  adminOnly,
 });
 export const TIERS = {
   nothing: tierOf("nothing", "0", "0"),
@@ -58,22 +62,49 @@ const use = (amount: string) => ({ amount: decimal(amount), service: "chat", act
 
 export const settle: Command = { kind: "settle" };
 export const grant = (amount: string, more: Partial<Extract<Command, { kind: "grant" }>> = {}): Command => ({
-  kind: "grant", lotKind: "purchase", amount: decimal(amount), reason: "test", actor: ADMIN, ...more,
+  kind: "grant",
+  lotKind: "purchase",
+  amount: decimal(amount),
+  reason: "test",
+  actor: ADMIN,
+  ...more,
 });
 export const deduct = (amount: string): Command => ({ kind: "deduct", ...use(amount) });
 export const charge = (amount: string, more: { freeValue?: string; holdId?: string } = {}): Command => ({
-  kind: "charge", ...use(amount), freeValue: decimal(more.freeValue ?? "0"), holdId: more.holdId,
+  kind: "charge",
+  ...use(amount),
+  freeValue: decimal(more.freeValue ?? "0"),
+  holdId: more.holdId,
 });
-export const hold = (holdId: string, amount: string, days = 1): Command => ({ kind: "hold", holdId, amount: decimal(amount), ttlMs: days * DAY_MS });
+export const hold = (holdId: string, amount: string, days = 1): Command => ({
+  kind: "hold",
+  holdId,
+  amount: decimal(amount),
+  ttlMs: days * DAY_MS,
+});
 export const release = (holdId: string): Command => ({ kind: "release", holdId });
 export const refund = (amount: string, line?: number): Command => ({
-  kind: "refund", amount: decimal(amount), reason: "test", actor: ADMIN, transactionId: line === undefined ? undefined : `line-${line}`,
+  kind: "refund",
+  amount: decimal(amount),
+  reason: "test",
+  actor: ADMIN,
+  transactionId: line === undefined ? undefined : `line-${line}`,
 });
 export const switchTo = (tier: Tier, actor = USER): Command => ({ kind: "switch", tier, actor });
-export const correct = (amount: string): Command => ({ kind: "correct", amount: decimal(amount), reason: "test", actor: ADMIN });
+export const correct = (amount: string): Command => ({
+  kind: "correct",
+  amount: decimal(amount),
+  reason: "test",
+  actor: ADMIN,
+});
 export const reset = (tier?: Tier): Command => ({ kind: "reset", tier, actor: ADMIN });
-export const discount = (kind: "free_month" | "percentage" | "fixed", value = "0", id = `${kind}-${value}`): Command => ({
-  kind: "discount", discount: { id, kind, value: decimal(value) },
+export const discount = (
+  kind: "free_month" | "percentage" | "fixed",
+  value = "0",
+  id = `${kind}-${value}`,
+): Command => ({
+  kind: "discount",
+  discount: { id, kind, value: decimal(value) },
 });
 
 export interface Step {
@@ -97,13 +128,23 @@ export function unfold(history: History, start = fresh()): Step[] {
     nowMs += days * DAY_MS;
     const { account: after, lines, charges, refusal } = decide(account, command, nowMs);
     steps.push({ before: account, after, command, lines, charges, refusal, nowMs });
-    const cited = lines.map(({ seq, type, amount, draws }) => ({ id: `line-${seq}`, seq, type, amount, draws, refunded: ZERO, givenBack: [] }));
+    const cited = lines.map(({ seq, type, amount, draws }) => ({
+      id: `line-${seq}`,
+      seq,
+      type,
+      amount,
+      draws,
+      refunded: ZERO,
+      givenBack: [],
+    }));
     account = { ...after, cited: [...after.cited, ...cited] };
   }
   return steps;
 }
 
-export const anyAmount = fc.bigInt(1n, 20_000_000_000_000n).map((picos) => decimal(picos.toString()).div("1e12").toFixed());
+export const anyAmount = fc
+  .bigInt(1n, 20_000_000_000_000n)
+  .map((picos) => decimal(picos.toString()).div("1e12").toFixed());
 const anyDays = fc.integer({ min: 0, max: 40 });
 const anyHoldId = fc.constantFrom("h1", "h2", "h3", "h4");
 
@@ -117,7 +158,8 @@ const anyGrant = fc
   })
   .map(({ amount, lotKind, priority, from, until }) =>
     grant(amount, {
-      lotKind, priority,
+      lotKind,
+      priority,
       effectiveAt: START_MS + from * DAY_MS,
       ...(until !== null && { expiresAt: START_MS + until * DAY_MS }),
     }),
@@ -130,7 +172,9 @@ export const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   fc.tuple(fc.oneof(anyAmount, fc.constant("0")), anyHoldId).map(([amount, holdId]) => charge(amount, { holdId })),
   fc.tuple(anyHoldId, anyAmount, fc.integer({ min: 1, max: 5 })).map(([id, amount, days]) => hold(id, amount, days)),
   anyHoldId.map(release),
-  fc.tuple(anyAmount, fc.option(fc.integer({ min: 1, max: 20 }))).map(([amount, line]) => refund(amount, line ?? undefined)),
+  fc
+    .tuple(anyAmount, fc.option(fc.integer({ min: 1, max: 20 })))
+    .map(([amount, line]) => refund(amount, line ?? undefined)),
   fc.constantFrom(TIERS.trial, TIERS.starter, TIERS.professional).map((tier) => switchTo(tier)),
   anyAmount.map(correct),
   fc.constantFrom<Command>(settle, reset()),

@@ -63,18 +63,3 @@ export class ChainCheck {
     return expected === hash ? undefined : `line ${line.seq} was changed, or one before it`;
   }
 }
-
-/** The root over all heads at a moment: kept outside the database, it proves that no chain was rewritten since. */
-export class Root {
-  readonly #hash = createHash("sha256");
-
-  /** Takes the heads of all users, in user_id order. */
-  add(userId: string, head: string): void {
-    this.#hash.update(JSON.stringify([userId, head]));
-  }
-
-  /** sha256, hex, of all that was added. */
-  digest(): string {
-    return this.#hash.digest("hex");
-  }
-}

@@ -6,7 +6,11 @@ import { by } from "./caller.ts";
 import type { Room } from "./handlers.ts";
 import { submit } from "./posting.ts";
 
-export function moneyEndpoints({ poster }: Room): Endpoint[] {
+export function moneyEndpoints(room: Room): Endpoint[] {
+  return [...coming(room), ...goingAndBack(room)];
+}
+
+function coming({ poster }: Room): Endpoint[] {
   return [
     handle(contracts.createAccount, ({ user_id }, context) =>
       submit(poster, { userId: context.onUser(user_id), command: { kind: "settle" } }),
@@ -37,6 +41,11 @@ export function moneyEndpoints({ poster }: Room): Endpoint[] {
         keyed: keyed(contracts.grantBonus, input, context),
       });
     }),
+  ];
+}
+
+function goingAndBack({ poster }: Room): Endpoint[] {
+  return [
     handle(contracts.deduct, (input, context) => {
       const { user_id, cost_breakdown: parts, ...rest } = input;
       const cost = parts && { providerCost: parts.provider_cost, markup: parts.markup };

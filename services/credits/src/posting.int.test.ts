@@ -4,40 +4,31 @@ import { z } from "zod";
 import { openDb } from "@tollbooth/shared/db";
 import { Fault } from "@tollbooth/shared/fault";
 import type { Reply } from "@tollbooth/shared/handler";
-import { decimal } from "@tollbooth/shared/money";
 import { breachesOf } from "@tollbooth/shared/law";
 import { sql } from "@tollbooth/shared/sql";
 import { testDatabase } from "@tollbooth/shared/testing/postgres";
 import { v7 as uuidv7 } from "uuid";
 import type { Command } from "./command.ts";
 import { laws } from "./laws.ts";
+import {
+  anyAmount,
+  anyHoldId,
+  charge,
+  correct,
+  deduct,
+  grant,
+  hold,
+  refund,
+  release,
+  switchTo,
+  TIERS,
+} from "./testing/commands.ts";
 import { openPoster, post, submit, type Post } from "./posting.ts";
 
 const { db, url } = await testDatabase("credits");
 const CLOCK = { aheadMs: 0 };
 const poster = openPoster(db, CLOCK, () => {});
 
-const ADMIN = { sub: "admin", role: "admin" };
-const grant = (amount: string): Command => ({
-  kind: "grant",
-  lotKind: "purchase",
-  amount: decimal(amount),
-  reason: "test",
-  actor: ADMIN,
-});
-const deduct = (amount: string): Command => ({
-  kind: "deduct",
-  amount: decimal(amount),
-  service: "chat",
-  actor: ADMIN,
-});
-const charge = (amount: string): Command => ({
-  kind: "charge",
-  amount: decimal(amount),
-  freeValue: decimal(0),
-  service: "chat",
-  actor: ADMIN,
-});
 const key = (name: string, hash = "same", callerId = "caller") => ({ callerId, key: `rest:${name}`, hash });
 
 let users = 0;
@@ -210,8 +201,17 @@ describe("the journal", () => {
 
 // ---- laws, on real Postgres ---------------------------------------------------------------------------------------
 
-const anyAmount = fc.bigInt(1n, 4_000_000_000_000n).map((picos) => decimal(picos.toString()).div("1e12").toFixed());
-const anyCommand = fc.oneof(anyAmount.map(grant), anyAmount.map(deduct), anyAmount.map(charge));
+const anyCommand = fc.oneof(
+  anyAmount.map(grant),
+  anyAmount.map(deduct),
+  anyAmount.map(charge),
+  anyAmount.map(correct),
+  anyAmount.map((amount) => refund(amount)),
+  fc.tuple(anyHoldId, anyAmount).map(([id, amount]) => hold(id, amount)),
+  fc.tuple(anyHoldId, anyAmount).map(([holdId, amount]) => charge(amount, { holdId })),
+  anyHoldId.map(release),
+  fc.constantFrom(TIERS.trial, TIERS.starter, TIERS.professional).map((tier) => switchTo(tier)),
+);
 const anyPosts = fc.array(
   fc.record({
     user: fc.integer({ min: 0, max: 2 }),

@@ -4,26 +4,23 @@
  */
 import { v7 as uuidv7 } from "uuid";
 import { Batcher } from "@tollbooth/shared/batch";
-import { printInstant } from "@tollbooth/shared/contract";
-import { creditsGranted, creditsLow, creditsOverdrawn } from "@tollbooth/shared/contracts/credits";
 import { crashPoint } from "@tollbooth/shared/crash";
 import { isTransient, type Db, type Tx } from "@tollbooth/shared/db";
 import type { Fault } from "@tollbooth/shared/fault";
 import { Reply } from "@tollbooth/shared/handler";
 import { Keys, type Keyed } from "@tollbooth/shared/idempotency";
 import { Inbox } from "@tollbooth/shared/inbox";
-import { print } from "@tollbooth/shared/money";
-import { enqueue, type Fact } from "@tollbooth/shared/outbox";
 import { traceHeaders, type TraceHeaders } from "@tollbooth/shared/telemetry";
-import { available, balance, type Account, type PeriodCharge } from "./account.ts";
+import type { Account, PeriodCharge } from "./account.ts";
 import { saveAccounts, saveLots, type Change } from "./accounts.store.ts";
 import { factsOf, tellBalance } from "./balance.ts";
 import { hashLine, type StoredLine } from "./chain.ts";
 import type { Command } from "./command.ts";
 import { saveHolds } from "./holds.store.ts";
 import { appendLines, storedLine } from "./journal.store.ts";
-import { decide, type Decision, type Notice } from "./ledger.ts";
+import { decide, type Decision } from "./ledger.ts";
 import { load, type Clock } from "./loading.ts";
+import { tellNotices, type Told } from "./notices.store.ts";
 import { saveCharges } from "./periods.store.ts";
 
 /** The consumer under whose name events are written into the inbox. */
@@ -74,7 +71,7 @@ interface Fold {
   readonly heads: Map<string, string>;
   readonly lines: (StoredLine & { hash: string })[];
   readonly charges: { userId: string; charge: PeriodCharge }[];
-  readonly told: { post: Post; account: Account; notice: Notice }[];
+  readonly told: Told[];
 }
 
 /** Posts a batch in the caller's transaction: one outcome per command, in order, each as if it had come alone. */
@@ -100,7 +97,7 @@ export async function post(tx: Tx, clock: Clock, posts: readonly Post[]): Promis
   await save(tx, before, fold);
   await keys.remember(tx);
   await inbox.write(tx);
-  await tell(tx, fold);
+  await tellNotices(tx, fold.told, fold.nowMs);
   crashPoint("posting.before-commit");
   return outcomes;
 }
@@ -122,7 +119,7 @@ function apply(fold: Fold, item: Post): Reply | Fault {
     fold.lines.push({ ...stored, hash });
   }
   for (const charge of decision.charges) fold.charges.push({ userId, charge });
-  for (const notice of decision.notices) fold.told.push({ post: item, account: decision.account, notice });
+  for (const notice of decision.notices) fold.told.push({ account: decision.account, notice, trace });
   return (
     decision.refusal ??
     new Reply(JSON.stringify(item.tell === undefined ? tellBalance(factsOf(decision.account)) : item.tell(decision)))
@@ -144,26 +141,4 @@ async function save(
   await saveHolds(tx, changes);
   await saveCharges(tx, changes, charges);
   await appendLines(tx, lines);
-}
-
-const EVENT_OF = { granted: creditsGranted, overdrawn: creditsOverdrawn, low: creditsLow };
-
-async function tell(tx: Tx, { told, nowMs }: Fold): Promise<void> {
-  for (const kind of ["granted", "overdrawn", "low"] as const) {
-    const facts = told
-      .filter(({ notice }) => notice.kind === kind)
-      .map(({ post: { trace }, account, notice }): Fact<(typeof EVENT_OF)[typeof kind]["data"]> => {
-        const id = uuidv7();
-        const data = {
-          id,
-          user_id: account.userId,
-          amount: print(notice.amount),
-          balance: print(balance(account)),
-          available: print(available(account)),
-          at: printInstant(nowMs),
-        };
-        return { id, trace, data };
-      });
-    await enqueue(tx, EVENT_OF[kind], facts);
-  }
 }

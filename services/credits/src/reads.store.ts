@@ -130,16 +130,15 @@ export async function readTransactions(
   return { lines: page.map(transaction), next: rows.length > limit ? page.at(-1)?.seq : undefined };
 }
 
+function breakdownOf(cost: string, markup: string): z.input<typeof CreditTransaction>["cost_breakdown"] {
+  return { provider_cost: cost, markup, total: print(decimal(cost).plus(markup)) };
+}
+
 function transaction(row: z.output<typeof TransactionRow>): z.input<typeof CreditTransaction> {
   const { seq: _seq, provider_cost, markup, actor_sub, actor_role, created_at, ...rest } = row;
-  const breakdown = (cost: string, added: string) => ({
-    provider_cost: cost,
-    markup: added,
-    total: print(decimal(cost).plus(added)),
-  });
   return {
     ...rest,
-    cost_breakdown: provider_cost === null || markup === null ? null : breakdown(provider_cost, markup),
+    cost_breakdown: provider_cost === null || markup === null ? null : breakdownOf(provider_cost, markup),
     actor: { sub: actor_sub, role: actor_role },
     created_at: printInstant(created_at),
   };
@@ -170,6 +169,11 @@ const DetailRow = TransactionRow.extend({
     .nullable(),
 });
 
+/** Times in JSON come as Postgres writes them. */
+function utcOf(text: string): string {
+  return printInstant(Date.parse(text));
+}
+
 /** One line with all that the ledger knows of why it is what it is. */
 export async function readTransaction(
   tx: Tx,
@@ -188,8 +192,11 @@ export async function readTransaction(
   );
   if (row === undefined) return undefined;
   const { counterparty, key, trace_id, hash, refunds, draws, hold, ...line } = row;
-  const utc = (text: string) => printInstant(Date.parse(text));
-  const toldHold = hold && { ...hold, created_at: utc(hold.created_at), ended_at: hold.ended_at && utc(hold.ended_at) };
+  const toldHold = hold && {
+    ...hold,
+    created_at: utcOf(hold.created_at),
+    ended_at: hold.ended_at && utcOf(hold.ended_at),
+  };
   return {
     ...transaction(line),
     seq: Number(line.seq),

@@ -7,14 +7,12 @@ import { handle, parseInput, Reply, type Context, type Endpoint } from "@tollboo
 import { keyed } from "@tollbooth/shared/idempotency";
 import { printInstant } from "@tollbooth/shared/contract";
 import { traceHeaders } from "@tollbooth/shared/telemetry";
-import { explainUsage } from "@tollbooth/shared/contracts/explain";
 import { readLetters } from "./dead-letters.store.ts";
 import { redrive, type Redriven } from "./dead-letters.ts";
 import { isTrusted, reportHash, sourceOf, type Reported } from "./event.ts";
-import { readEvent } from "./explain.store.ts";
 import { keptFrom } from "./partitions.ts";
 import { dayOf, keptPart, monthOf, periodOf, piecesOf, type End, type Period } from "./period.ts";
-import { priceEndpoints, tellPrice } from "./price-handlers.ts";
+import { priceEndpoints } from "./price-handlers.ts";
 import { isKnown, readTallies } from "./reads.store.ts";
 import type { Outcome, RecordOptions } from "./record.ts";
 import { readOutcomes } from "./store.ts";
@@ -32,22 +30,7 @@ export interface Usage {
 
 /** Everything that the service answers. */
 export function endpoints(usage: Usage): Endpoint[] {
-  return [
-    ...tracking(usage),
-    ...reading(usage),
-    ...driving(usage),
-    explaining(usage),
-    ...priceEndpoints(usage.db, usage.options),
-  ];
-}
-
-function explaining({ db, options: { prices } }: Usage): Endpoint {
-  return handle(explainUsage, async ({ user_id, id, occurred_at }, context) => {
-    const found = await readEvent(db, context.onUser(user_id), id, occurred_at);
-    if (found === undefined) throw new Fault("not_found", "there is no such event");
-    const price = found.priceId === null ? undefined : (await prices.current(db)).row(found.priceId);
-    return { ...found.event, price: price === undefined ? null : tellPrice(price) };
-  });
+  return [...tracking(usage), ...reading(usage), ...driving(usage), ...priceEndpoints(usage.db, usage.options)];
 }
 
 function tracking({ db, tracker, options, newId }: Usage): Endpoint[] {

@@ -1,5 +1,6 @@
-/** What the usage service answers about prices: lists taken over, prices set and told, costs quoted. */
+/** What the usage service answers about prices: lists taken over, prices set and told, costs quoted and explained. */
 import { printInstant } from "@tollbooth/shared/contract";
+import { explainUsage } from "@tollbooth/shared/contracts/explain";
 import {
   getPrice,
   importPrices,
@@ -15,6 +16,7 @@ import { handle, parseInput, type Endpoint } from "@tollbooth/shared/handler";
 import { print } from "@tollbooth/shared/money";
 import type { z } from "zod";
 import { costOf, type Cost } from "./cost.ts";
+import { readEvent } from "./explain.store.ts";
 import { OPERATOR, setNow } from "./price-change.ts";
 import type { NewPrice, Price, Rate } from "./price.ts";
 import type { RecordOptions } from "./record.ts";
@@ -60,6 +62,12 @@ export function priceEndpoints(db: Db, { prices, byokFee, now }: RecordOptions):
         prices.change(tx, (catalogue) => [...sheets.values()].flatMap((price) => setNow(price, catalogue, now()))),
       );
       return { changed: added.length, unchanged: sheets.size - added.length, refused };
+    }),
+    handle(explainUsage, async ({ user_id, id, occurred_at }, context) => {
+      const found = await readEvent(db, context.onUser(user_id), id, occurred_at);
+      if (found === undefined) throw new Fault("not_found", "there is no such event");
+      const price = found.priceId === null ? undefined : (await prices.current(db)).row(found.priceId);
+      return { ...found.event, price: price === undefined ? null : tellPrice(price) };
     }),
   ];
 }
@@ -109,8 +117,7 @@ function timeOf(minute: number): string {
   return [Math.floor(minute / 60), minute % 60].map((n) => String(n).padStart(2, "0")).join(":");
 }
 
-/** A price row as it is told. */
-export function tellPrice({
+function tellPrice({
   id,
   service,
   model,

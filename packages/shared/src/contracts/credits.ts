@@ -3,6 +3,7 @@ import { z } from "zod";
 import { command, Count, event, Id, Instant, Metadata, OnUser, Text } from "../contract.ts";
 import { Amount, AmountOrZero, decimal, MoneyText, type Money } from "../money.ts";
 import { explainUsage } from "./explain.ts";
+import { CostBreakdown, EventOutcome } from "./shapes.ts";
 
 export const CreditBalance = z.object({
   user_id: z.string(),
@@ -33,8 +34,6 @@ export const TRANSACTION_TYPES = [
   "adjustment",
 ] as const;
 export const TransactionType = z.enum(TRANSACTION_TYPES);
-
-export const CostBreakdown = z.object({ provider_cost: MoneyText, markup: MoneyText, total: MoneyText });
 
 export const CreditTransaction = z.object({
   id: z.uuid(),
@@ -322,9 +321,6 @@ export const explainTransaction = command({
   }),
   faults: ["not_found"],
 });
-
-/** What became of an event at its consumer. `unknown`: it has not been applied (yet). */
-export const EventOutcome = z.enum(["applied", "rejected", "dead", "unknown"]);
 
 export const creditsEventOutcomes = command({
   subject: "credits.event.outcomes",

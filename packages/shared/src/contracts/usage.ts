@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { command, event, EventId, Id, Instant, Metadata, OnUser } from "../contract.ts";
 import { AmountOrZero, MoneyText } from "../money.ts";
-import { CostBreakdown, EventOutcome } from "./credits.ts";
+import { CostBreakdown, EventOutcome } from "./shapes.ts";
 
 export const Tokens = z.number().int().min(0).max(1_000_000_000);
 

@@ -3,7 +3,20 @@ import fc from "fast-check";
 import type { Fault } from "@tollbooth/shared/fault";
 import { decimal, ZERO } from "@tollbooth/shared/money";
 import type { Account, Line, PeriodCharge } from "../account.ts";
-import type { Command } from "../command.ts";
+import type {
+  AddDiscount,
+  Charge,
+  Command,
+  Correct,
+  CreateHold,
+  Deduct,
+  Grant,
+  Refund,
+  ReleaseHold,
+  Reset,
+  Settle,
+  Switch,
+} from "../command.ts";
 import { decide } from "../ledger.ts";
 import { periodEnd, type Tier } from "../period.ts";
 
@@ -60,8 +73,8 @@ export const empty = () => fresh(TIERS.nothing);
 
 const use = (amount: string) => ({ amount: decimal(amount), service: "chat", actor: ADMIN });
 
-export const settle: Command = { kind: "settle" };
-export const grant = (amount: string, more: Partial<Extract<Command, { kind: "grant" }>> = {}): Command => ({
+export const settle: Settle = { kind: "settle" };
+export const grant = (amount: string, more: Partial<Grant> = {}): Grant => ({
   kind: "grant",
   lotKind: "purchase",
   amount: decimal(amount),
@@ -69,40 +82,40 @@ export const grant = (amount: string, more: Partial<Extract<Command, { kind: "gr
   actor: ADMIN,
   ...more,
 });
-export const deduct = (amount: string): Command => ({ kind: "deduct", ...use(amount) });
-export const charge = (amount: string, more: { freeValue?: string; holdId?: string } = {}): Command => ({
+export const deduct = (amount: string): Deduct => ({ kind: "deduct", ...use(amount) });
+export const charge = (amount: string, more: { freeValue?: string; holdId?: string } = {}): Charge => ({
   kind: "charge",
   ...use(amount),
   freeValue: decimal(more.freeValue ?? "0"),
   holdId: more.holdId,
 });
-export const hold = (holdId: string, amount: string, days = 1): Command => ({
+export const hold = (holdId: string, amount: string, days = 1): CreateHold => ({
   kind: "hold",
   holdId,
   amount: decimal(amount),
   ttlMs: days * DAY_MS,
 });
-export const release = (holdId: string): Command => ({ kind: "release", holdId });
-export const refund = (amount: string, line?: number): Command => ({
+export const release = (holdId: string): ReleaseHold => ({ kind: "release", holdId });
+export const refund = (amount: string, line?: number): Refund => ({
   kind: "refund",
   amount: decimal(amount),
   reason: "test",
   actor: ADMIN,
   transactionId: line === undefined ? undefined : `line-${line}`,
 });
-export const switchTo = (tier: Tier, actor = USER): Command => ({ kind: "switch", tier, actor });
-export const correct = (amount: string): Command => ({
+export const switchTo = (tier: Tier, actor = USER): Switch => ({ kind: "switch", tier, actor });
+export const correct = (amount: string): Correct => ({
   kind: "correct",
   amount: decimal(amount),
   reason: "test",
   actor: ADMIN,
 });
-export const reset = (tier?: Tier): Command => ({ kind: "reset", tier, actor: ADMIN });
+export const reset = (tier?: Tier): Reset => ({ kind: "reset", tier, actor: ADMIN });
 export const discount = (
   kind: "free_month" | "percentage" | "fixed",
   value = "0",
   id = `${kind}-${value}`,
-): Command => ({
+): AddDiscount => ({
   kind: "discount",
   discount: { id, kind, value: decimal(value) },
 });
@@ -146,7 +159,7 @@ export const anyAmount = fc
   .bigInt(1n, 20_000_000_000_000n)
   .map((picos) => decimal(picos.toString()).div("1e12").toFixed());
 const anyDays = fc.integer({ min: 0, max: 40 });
-const anyHoldId = fc.constantFrom("h1", "h2", "h3", "h4");
+export const anyHoldId = fc.constantFrom("h1", "h2", "h3", "h4");
 
 const anyGrant = fc
   .record({

@@ -1,9 +1,11 @@
 import { getPrice, importPrices, quoteCost, setPrice } from "@tollbooth/shared/contracts/prices";
 import { trackUsage } from "@tollbooth/shared/contracts/usage";
+import type { Tx } from "@tollbooth/shared/db";
 import { sql } from "@tollbooth/shared/sql";
 import { testDatabase } from "@tollbooth/shared/testing/postgres";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { readPrices } from "./prices.store.ts";
 import { admin, openUsage, plain, service } from "./testing/service.ts";
 
 const { db } = await testDatabase("usage");
@@ -116,11 +118,27 @@ describe("a price that is set", () => {
 
   test("is set one after the other, whoever sets it", async () => {
     const set = (i: number) =>
-      (i % 2 ? usage : other).ask(setPrice, { ...sheet(`0.00${i + 1}`), model: "raced" }, admin);
+      (i % 2 ? usage : other).ask(setPrice, { ...sheet(`0.${i + 1}1`), model: "raced" }, admin);
     const told = await Promise.all(Array.from({ length: 10 }, (_, i) => set(i)));
     expect(new Set(told.map((row) => row.valid_from)).size).toBe(10);
     expect(told.filter((row) => row.valid_from === null).length).toBe(1);
   });
+});
+
+test("a price that is set while the catalogue is read is never seen without what it costs", async () => {
+  let asked = 0;
+  const racing: Tx = {
+    ...db,
+    many: async (row, query) => {
+      const found = await db.many(row, query);
+      const rates = [{ unit: "input_token" as const, price: "1" }];
+      await usage.ask(setPrice, { service: "lab", model: `meanwhile-${++asked}`, rates }, admin);
+      return found;
+    },
+  };
+  const read = await readPrices(racing);
+  expect(asked).toBe(2);
+  expect(read.filter((price) => price.rates.length === 0)).toEqual([]);
 });
 
 test("a list is taken over: what is new or changed, and a bad price sinks no other", async () => {

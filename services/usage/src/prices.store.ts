@@ -44,15 +44,15 @@ const RateRow = z.object({
   price: z.string().transform((text) => decimal(text)),
 });
 
-/** All prices there are. */
+/** All prices there are. Rows before their rates: a price that is added in between is not seen without what it costs. */
 export async function readPrices(tx: Tx): Promise<Price[]> {
-  const rates = groupBy(
-    await tx.many(RateRow, sql`select price_id, unit, above_tokens, utc_from, utc_to, price from price_rates`),
-    (rate) => rate.price_id,
-  );
   const rows = await tx.many(
     PriceRow,
     sql`select id, service, model, match, position, class, text_only, source, valid_from from prices`,
+  );
+  const rates = groupBy(
+    await tx.many(RateRow, sql`select price_id, unit, above_tokens, utc_from, utc_to, price from price_rates`),
+    (rate) => rate.price_id,
   );
   return rows.map(({ match, class: group, text_only, valid_from, ...row }) => ({
     ...row,

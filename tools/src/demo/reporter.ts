@@ -26,6 +26,8 @@ export interface ReporterOptions {
   /** The last token of the subject. The broker lets nobody else report under it. */
   readonly source: string;
   readonly onRecorded?: () => void;
+  /** When to send again what is not known: longer than a backlog of KEPT_MAX takes. Doubles with each sending. */
+  readonly againAfterMs?: number;
 }
 
 interface Kept {
@@ -36,11 +38,10 @@ interface Kept {
 }
 
 /** So many events are unconfirmed at most; then `report` waits. This is also what bounds a backlog that we feed. */
-const KEPT_MAX = 2_000;
+const KEPT_MAX = 1_000;
 const ASKED_MAX = 500;
 const ASK_EVERY_MS = 200;
-/** Longer than a backlog of KEPT_MAX takes: what waits in the stream is not lost. Doubles with each sending. */
-const AGAIN_AFTER_MS = 5_000;
+const AGAIN_AFTER_MS = 10_000;
 const AGAIN_AFTER_MAX_MS = 60_000;
 const AFTER_FAILURE_MS = 1_000;
 
@@ -98,9 +99,9 @@ export class Reporter {
   /** Does not wait for the broker's answer: what it lost is found when the platform is asked. */
   #send(kept: Kept): void {
     const { usage } = kept;
-    const { source } = this.#options;
+    const { source, againAfterMs = AGAIN_AFTER_MS } = this.#options;
+    kept.dueAtMs = Date.now() + Math.min(againAfterMs * 2 ** kept.sendings, AGAIN_AFTER_MAX_MS);
     kept.sendings += 1;
-    kept.dueAtMs = Date.now() + Math.min(AGAIN_AFTER_MS * 2 ** (kept.sendings - 1), AGAIN_AFTER_MAX_MS);
     const headers = {
       "ce-specversion": "1.0",
       "ce-type": "usage.reported",

@@ -30,7 +30,11 @@ export interface Line {
 export interface Statement {
   readonly userId: string;
   readonly tier: string;
+  /** All that was granted: by the tier, bought, and given. */
   readonly granted: Money;
+  readonly byTier: Money;
+  readonly bought: Money;
+  readonly given: Money;
   /** Dearest first. */
   readonly lines: readonly Line[];
   readonly charged: Money;
@@ -46,7 +50,9 @@ export interface Statement {
 
 /** The statement that the answers make. */
 export function statementOf({ balance, journal, byModel }: Answers): Statement {
-  const charges = journal.filter((line) => line.transaction_type === "usage");
+  const amountOf = (is: (line: Answers["journal"][number]) => boolean) =>
+    sum(journal.filter(is).map(({ amount }) => amount));
+  const charges = journal.filter(isCharge);
   const lines = byModel.map((row): Line => {
     const paid = charges.filter(({ service, model }) => service === row.service && model === row.model);
     const charged = sum(paid.map(({ amount }) => amount.negated()));
@@ -64,9 +70,12 @@ export function statementOf({ balance, journal, byModel }: Answers): Statement {
   return {
     userId: balance.user_id,
     tier: balance.tier,
-    granted: sum(journal.filter((line) => line.transaction_type !== "usage").map(({ amount }) => amount)),
+    granted: amountOf((line) => !isCharge(line)),
+    byTier: amountOf((line) => !isCharge(line) && line.actor.role === "system"),
+    bought: amountOf((line) => line.transaction_type === "allocation" && line.actor.role !== "system"),
+    given: amountOf((line) => line.transaction_type === "bonus"),
     lines: lines.toSorted((a, b) => b.charged.cmp(a.charged) || b.events - a.events),
-    charged: sum(charges.map(({ amount }) => amount.negated())),
+    charged: amountOf(isCharge).negated(),
     markup: sum(lines.map(({ markup }) => markup)),
     ownKey: sum(lines.map(({ ownKey }) => ownKey)),
     freeValue: balance.free_tier_used,
@@ -74,6 +83,10 @@ export function statementOf({ balance, journal, byModel }: Answers): Statement {
     debt: balance.balance.lt(ZERO) ? balance.balance.negated() : ZERO,
     lastChargeMs: Math.max(0, ...charges.map(({ created_at }) => created_at)),
   };
+}
+
+function isCharge({ transaction_type: type }: Answers["journal"][number]): boolean {
+  return type === "usage";
 }
 
 /** What was sent for a user and given to him, by our own record. */
@@ -97,7 +110,8 @@ export function differences(answers: Answers, { expected, granted }: Sent): stri
       [`tokens of ${service}`, summary.services[service]?.tokens ?? 0, expected.services[service]?.tokens ?? 0],
     ]),
     ["events by model", byModel.reduce((count, row) => count + row.event_count, 0), expected.events],
-    ["credits granted", statement.granted, granted.plus(balance.allocated_monthly)],
+    ["credits granted by the tier", statement.byTier, balance.allocated_monthly],
+    ["credits bought and given", statement.granted.minus(statement.byTier), granted],
     ["credits used by model", sum(statement.lines.map(({ charged }) => charged)), statement.charged],
     ["credits left", balance.balance, statement.granted.minus(statement.charged)],
     ["balance of the last line", journal[0]?.balance_after ?? ZERO, balance.balance],

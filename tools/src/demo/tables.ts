@@ -1,6 +1,6 @@
 /** What the demo prints: statements, totals and the audit's verdict, aligned. Pure. */
 import Table from "cli-table3";
-import { print, sum, ZERO } from "@tollbooth/shared/money";
+import { print, sum, ZERO, type Money } from "@tollbooth/shared/money";
 import type { Finding } from "../books.ts";
 import type { Line, Statement } from "./statement.ts";
 
@@ -32,17 +32,7 @@ type Row = readonly [who: string, what: string, events: string, tokens: string, 
 
 /** Each user's account: what was granted, what was used of what, what is left; every block adds up. */
 export function statementsTable(statements: readonly Statement[]): string {
-  const all = {
-    userId: `all ${statements.length}`,
-    granted: sum(statements.map(({ granted }) => granted)),
-    lines: statements.flatMap(({ lines }) => lines),
-    charged: sum(statements.map(({ charged }) => charged)),
-    markup: sum(statements.map(({ markup }) => markup)),
-    ownKey: sum(statements.map(({ ownKey }) => ownKey)),
-    freeValue: sum(statements.map(({ freeValue }) => freeValue)),
-    balance: sum(statements.map(({ balance }) => balance)),
-    debt: sum(statements.map(({ debt }) => debt)),
-  };
+  const all = allOf(statements);
   const table = new Table({
     ...PLAIN,
     head: ["user", "service and model", "events", "tokens", "of it markup", "credits"],
@@ -50,14 +40,29 @@ export function statementsTable(statements: readonly Statement[]): string {
   });
   for (const statement of statements) table.push(...block(statement, MODELS_SHOWN).map((row) => [...row]));
   table.push(...block(all, Infinity).map((row) => [...row]));
-  return table
-    .toString()
-    .split("\n")
-    .map((line) => line.trimEnd())
-    .join("\n");
+  return trimmed(table);
 }
 
-type Account = Omit<Statement, "tier" | "lastChargeMs"> & { readonly tier?: string };
+/** All users as if they were one. */
+function allOf(statements: readonly Statement[]): Account {
+  const sumOf = (amount: Exclude<keyof Account, "userId" | "lines">) => sum(statements.map((each) => each[amount]));
+  return {
+    userId: `all ${statements.length}`,
+    granted: sumOf("granted"),
+    byTier: sumOf("byTier"),
+    bought: sumOf("bought"),
+    given: sumOf("given"),
+    lines: statements.flatMap(({ lines }) => lines),
+    charged: sumOf("charged"),
+    markup: sumOf("markup"),
+    ownKey: sumOf("ownKey"),
+    freeValue: sumOf("freeValue"),
+    balance: sumOf("balance"),
+    debt: sumOf("debt"),
+  };
+}
+
+type Account = Omit<Statement, "tier" | "lastChargeMs">;
 
 function block(account: Account, shown: number): Row[] {
   const of = (kind: Kind) => account.lines.filter((line) => kindOf(line) === kind);
@@ -65,16 +70,27 @@ function block(account: Account, shown: number): Row[] {
   const free = summed(of("free"));
   const ownKey = summed(of("own key"));
   const others = paid.slice(shown);
-  const granted = account.tier === undefined ? "granted" : `granted (tier ${account.tier} and credits bought or given)`;
   return [
-    [account.userId, granted, "", "", "", print(account.granted)],
+    [account.userId, grantedText(account), "", "", "", amountText(account.granted)],
     ...paid.slice(0, shown).map((line) => lineRow(nameOf(line), line)),
-    ...(others.length > 0 ? [lineRow(`${others.length} others`, summed(others))] : []),
+    ...(others.length > 0
+      ? [lineRow(others.length === 1 ? "1 other" : `${others.length} others`, summed(others))]
+      : []),
     ...(free.events > 0 ? [lineRow(`free models, worth ${account.freeValue.toFixed()}`, free)] : []),
     ...(ownKey.events > 0 ? [lineRow(`by own key, worth ${account.ownKey.toFixed()}`, ownKey)] : []),
-    ["", balanceText(account), "", "", print(account.markup), print(account.balance)],
+    ["", balanceText(account), "", "", amountText(account.markup), amountText(account.balance)],
     ["", "", "", "", "", ""],
   ];
+}
+
+function grantedText({ byTier, bought, given }: Account): string {
+  const parts = [
+    [byTier, "by tier"],
+    [bought, "bought"],
+    [given, "given"],
+  ] as const;
+  const there = parts.filter(([amount]) => !amount.isZero()).map(([amount, how]) => `${amount.toFixed()} ${how}`);
+  return `granted: ${there.join(", ")}`;
 }
 
 function balanceText({ debt, balance }: Account): string {
@@ -87,7 +103,12 @@ function nameOf({ service, model }: Pick<Line, "service" | "model">): string {
 }
 
 function lineRow(what: string, { events, tokens, markup, charged }: Sums): Row {
-  return ["", what, whole(events), whole(tokens), print(markup), charged.isZero() ? "0" : `-${print(charged)}`];
+  return ["", what, whole(events), whole(tokens), amountText(markup), amountText(charged.negated())];
+}
+
+/** To the last digit, so that columns can be added up. */
+function amountText(amount: Money): string {
+  return amount.isZero() ? "0" : print(amount);
 }
 
 type Sums = Pick<Line, "events" | "tokens" | "markup" | "charged">;
@@ -122,7 +143,12 @@ export function verdictTable(findings: readonly Finding[]): string {
   const table = new Table({ ...PLAIN });
   for (const { breaches, of, says } of findings)
     table.push([breaches.length === 0 ? "  ok    " : "  BROKEN", of, says]);
-  return table.toString();
+  return trimmed(table);
+}
+
+function trimmed(table: Table.Table): string {
+  const lines = table.toString().split("\n");
+  return lines.map((line) => line.trimEnd()).join("\n");
 }
 
 /** A count for people: 22,361,870. */

@@ -1,0 +1,88 @@
+import { spawn } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, expect, onTestFinished, test } from "vitest";
+import { openDb } from "@tollbooth/shared/db";
+import { sql } from "@tollbooth/shared/sql";
+import { testFolder } from "@tollbooth/shared/testing/find";
+import { ROOT } from "../tools/src/checkout.ts";
+import { Platform } from "../tools/src/platform.ts";
+import { processesOf } from "./harness/start.ts";
+
+/** From nothing: Postgres, the broker, the services, 300 events and the audit. */
+const DEMO_MS = 120_000;
+
+const { folder: home, remove } = await testFolder("demo");
+afterAll(remove);
+
+/** Runs the demo in a folder of its own; answers its exit code and all that it said. */
+async function demo(...args: string[]): Promise<{ code: number | null; said: string }> {
+  const { NATS_URL: _nats, CREDITS_DATABASE_URL: _credits, USAGE_DATABASE_URL: _usage, ...env } = process.env;
+  const child = spawn(process.execPath, [join(ROOT, "tools/dist/demo.js"), ...args], {
+    env: { ...env, TOLLBOOTH_HOME: home },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (text: Buffer) => (said += text.toString()));
+  const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
+  return { code, said };
+}
+
+/** What it says that it sent and that was recorded: events, prompt and completion tokens. */
+function sumsIn(said: string): { sent: number[]; recorded: number[] } {
+  const line = (name: string) => new RegExp(`^${name} +(.*)$`, "m").exec(said)?.[1] ?? "";
+  const numbers = (text: string) =>
+    [...text.matchAll(/[\d,]+(?= )/g)].map(([each]) => Number(each.replaceAll(",", "")));
+  return { sent: numbers(line("Sent")), recorded: numbers(line("Recorded")) };
+}
+
+test(
+  "the demo makes a platform, shows that nothing is lost or doubled, and leaves no process",
+  async () => {
+    const { code, said } = await demo("--events", "300", "--seed", "7");
+    expect(said).toContain("Nothing lost, nothing doubled, and the books balance: 300 events");
+    expect(code).toBe(0);
+    const { sent, recorded } = sumsIn(said);
+    expect(sent[0]).toBe(300);
+    expect(recorded).toEqual(sent);
+    expect(said.match(/^\w+-7-\w+ +granted: /gm)).toHaveLength(24);
+    expect(processesOf(home)).toEqual([]);
+  },
+  DEMO_MS,
+);
+
+test(
+  "a trace is replayed whole on the platform that runs already; where the books do not balance the demo says so",
+  async () => {
+    const platform = await Platform.start({ folder: home, fsync: false });
+    onTestFinished(async () => platform.stop());
+    const trace = join(home, "trace.csv");
+    const lines = Array.from(
+      { length: 60 },
+      (_, i) => `2023-11-16 18:15:${String(i).padStart(2, "0")}.5,${1000 + i},9`,
+    );
+    await writeFile(trace, ["TIMESTAMP,ContextTokens,GeneratedTokens", ...lines].join("\r\n"));
+
+    const first = await demo("--trace", trace, "--seed", "7");
+    expect(first.said).toContain("the platform that runs in this checkout");
+    expect(sumsIn(first.said).recorded).toEqual([60, 60 * 1000 + (60 * 59) / 2, 60 * 9]);
+    expect(first.code).toBe(0);
+    await platform.ready(0);
+
+    const credits = openDb({ url: platform.databaseUrls.credits, name: "e2e", poolMax: 1 });
+    await credits.run(sql`delete from inbox where ctid = (select ctid from inbox limit 1)`);
+    await credits.close();
+    const second = await demo("--events", "30");
+    expect(second.said).toMatch(/WRONG: each of \d+ events was applied: not so: /);
+    expect(second.said).toContain("Exit code 1.");
+    expect(second.code).toBe(1);
+  },
+  2 * DEMO_MS,
+);
+
+test("an unknown option or a wrong number is told in one sentence", async () => {
+  const { code, said } = await demo("--events", "many");
+  expect(code).toBe(1);
+  expect(said).toContain("It is a whole number from 1.");
+});

@@ -1,17 +1,20 @@
 /** What the credits service answers: each contract joined with what does it. */
 import * as contracts from "@tollbooth/shared/contracts/credits";
+import { listDeadCharges, redriveDeadCharges } from "@tollbooth/shared/contracts/dead-letters";
 import type { Db } from "@tollbooth/shared/db";
+import { tellLetters, type Redriven } from "@tollbooth/shared/dead-letters";
 import { Fault } from "@tollbooth/shared/fault";
 import { handle, Reply, type Context, type Endpoint } from "@tollbooth/shared/handler";
 import { keyed } from "@tollbooth/shared/idempotency";
 import { print } from "@tollbooth/shared/money";
 import { tellBalance, type BalanceFacts } from "./balance.ts";
 import type { Actor } from "./account.ts";
+import { redriveCharge } from "./charges.ts";
 import { submit, type Poster } from "./posting.ts";
 import { readBalance, readOutcomes, readTiers, readTransactions } from "./reads.ts";
 
 export function endpoints(db: Db, poster: Poster): Endpoint[] {
-  return [...reads(db, poster), ...writes(poster)];
+  return [...reads(db, poster), ...writes(poster), ...driving(db, poster)];
 }
 
 function reads(db: Db, poster: Poster): Endpoint[] {
@@ -84,6 +87,18 @@ function writes(poster: Poster): Endpoint[] {
         command,
         keyed: keyed(contracts.deduct, input, context),
       });
+    }),
+  ];
+}
+
+function driving(db: Db, poster: Poster): Endpoint[] {
+  return [
+    handle(listDeadCharges, (page) => tellLetters(db, page)),
+    handle(redriveDeadCharges, async ({ ids }) => {
+      const answers: Redriven[] = [];
+      // One by one: each holds its letter, and a connection, while it is posted.
+      for (const id of ids) answers.push(await redriveCharge(db, poster, id));
+      return answers;
     }),
   ];
 }

@@ -33,7 +33,7 @@ async function demo(...args: string[]): Promise<{ code: number | null; said: str
 function sumsIn(said: string): { sent: number[]; recorded: number[] } {
   const line = (name: string) => new RegExp(`^${name} +(.*)$`, "m").exec(said)?.[1] ?? "";
   const numbers = (text: string) =>
-    [...text.matchAll(/[\d,]+(?= )/g)].map(([each]) => Number(each.replaceAll(",", "")));
+    [...text.matchAll(/\d[\d,]*(?= )/g)].map(([each]) => Number(each.replaceAll(",", "")));
   return { sent: numbers(line("Sent")), recorded: numbers(line("Recorded")) };
 }
 

@@ -1,5 +1,13 @@
+import type { z } from "zod";
 import { describe, expect, test } from "vitest";
-import { allocate, deduct, getBalance, grantBonus, listTransactions } from "@tollbooth/shared/contracts/credits";
+import {
+  allocate,
+  deduct,
+  getBalance,
+  type CreditBalance,
+  grantBonus,
+  listTransactions,
+} from "@tollbooth/shared/contracts/credits";
 import { quoteCost } from "@tollbooth/shared/contracts/prices";
 import { trackUsage } from "@tollbooth/shared/contracts/usage";
 import { until } from "@tollbooth/shared/local/condition";
@@ -19,8 +27,8 @@ async function becomes(user: Person, balance: string): Promise<Awaited<ReturnTyp
   return last;
 }
 
-function balanceOf(user: Person) {
-  return user.ok(getBalance);
+async function balanceOf(user: Person) {
+  return (await user.ok(getBalance)) as z.input<typeof CreditBalance>;
 }
 
 function bonus(user: Person, amount: string, more: object = {}) {

@@ -1,5 +1,13 @@
+import type { z } from "zod";
 import { expect, test } from "vitest";
-import { allocate, deduct, getBalance, listTiers, listTransactions } from "@tollbooth/shared/contracts/credits";
+import {
+  allocate,
+  deduct,
+  getBalance,
+  type CreditBalance,
+  listTiers,
+  listTransactions,
+} from "@tollbooth/shared/contracts/credits";
 import { admin, newUser, Person, service, somebody } from "../harness/person.ts";
 
 /** Requests state amounts so, and no other way; as JSON, because some are no values of JavaScript. */
@@ -31,7 +39,7 @@ function raw(person: Person, path: string, json: string) {
 test("one's own first sight is an account on the trial tier", async () => {
   const user = await newUser();
   const before = Date.now();
-  const balance = await user.ok(getBalance);
+  const balance = (await user.ok(getBalance)) as z.input<typeof CreditBalance>;
   expect(balance).toEqual({
     user_id: user.sub,
     balance: "5.000000000000",

@@ -3,7 +3,7 @@ import { getBalance } from "@tollbooth/shared/contracts/credits";
 import { trackUsage } from "@tollbooth/shared/contracts/usage";
 import { STATUS_OF, type Problem } from "../harness/answer.ts";
 import { admin, mounted, newUser, Person, service, somebody } from "../harness/person.ts";
-import { acting, onUsers, stories, type Story } from "./stories.ts";
+import { acting, onUsers, stories, walked, type Story } from "./stories.ts";
 
 const KEY_FAULTS = ["idempotency_conflict", "idempotency_key_expired"];
 
@@ -30,7 +30,7 @@ test("every route that is mounted has a story, and every story a route", () => {
     expect(`${command.http?.method.toUpperCase()} ${command.http?.path}`).toBe(route);
 });
 
-test.each(stories)("$route takes whom the product says, about whom it says", async (story) => {
+test.each(walked)("$route takes whom the product says, about whom it says", async (story) => {
   const [user, reporter, root] = [await newUser(), await service(), await admin()];
   expect((await Person.with(undefined).ask(story.command, story.inputs[0])).status).toBe(story.nobody);
   expect({
@@ -49,7 +49,7 @@ test.each(onUsers)("$route tells a user nothing of another, not even whether he 
   expect(await of(known.sub)).toEqual(await of(somebody()));
 });
 
-test.each(stories)("$route refuses a bad token, also where none is needed", async ({ command, inputs }) => {
+test.each(walked)("$route refuses a bad token, also where none is needed", async ({ command, inputs }) => {
   const reach = inject("platform");
   const expired = await Person.of("late", ["admin"], { ...reach, ttlS: -60 });
   const foreign = await Person.of("foe", ["admin"], {
@@ -63,7 +63,7 @@ test.each(stories)("$route refuses a bad token, also where none is needed", asyn
   }
 });
 
-test.each(stories)("$route does both of its good requests", async (story) => {
+test.each(walked)("$route does both of its good requests", async (story) => {
   const root = await admin();
   for (const input of story.inputs) {
     const named = story.admin[1] === 200 ? { user_id: root.sub } : {};
@@ -71,7 +71,7 @@ test.each(stories)("$route does both of its good requests", async (story) => {
   }
 });
 
-test.each(stories)("$route refuses what it does not know", async (story) => {
+test.each(walked)("$route refuses what it does not know", async (story) => {
   const root = await admin();
   const problem = await root.refused(story.command, { ...acting(story, root.sub, true), colour: "red" });
   expect(problem).toMatchObject({
@@ -81,7 +81,7 @@ test.each(stories)("$route refuses what it does not know", async (story) => {
   });
 });
 
-test.each(stories)("$route takes its own method only", async ({ route }) => {
+test.each(walked)("$route takes its own method only", async ({ route }) => {
   const root = await admin();
   const [own, path] = route.split(" ") as [string, string];
   for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].filter((name) => name !== own)) {
@@ -92,7 +92,7 @@ test.each(stories)("$route takes its own method only", async ({ route }) => {
   expect((await root.send("HEAD", path)).status).toBe(own === "GET" ? 200 : 405);
 });
 
-test.each(stories)("$route is at its exact address and at no other", async ({ route }) => {
+test.each(walked)("$route is at its exact address and at no other", async ({ route }) => {
   const root = await admin();
   const [method, path] = route.split(" ") as [string, string];
   for (const other of [`${path}/`, path.toUpperCase(), `/${path}`, `${path}/x`])
@@ -111,7 +111,7 @@ test.each(onUsers)("$route refuses a user_id that is none", async (story) => {
     ).toBe(story.admin[2]);
 });
 
-test.each(stories)("$route gives each refusal that it documents", async (story) => {
+test.each(walked)("$route gives each refusal that it documents", async (story) => {
   const isPost = story.route.startsWith("POST ");
   expect([...Object.keys(story.refusals), ...(isPost ? KEY_FAULTS : [])].toSorted()).toEqual(
     story.command.faults.toSorted(),

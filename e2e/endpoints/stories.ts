@@ -23,6 +23,8 @@ export interface Story {
   readonly inputs: readonly [object, object];
   readonly bodyMaxBytes: number;
   readonly takesMetadata: boolean;
+  /** Its path names a thing that has to be made first: it is told in a file of its own. */
+  readonly ofAThing?: true;
   /** Brings about each refusal of its own; those of keys are the same for every POST and tried by the walk. */
   readonly refusals: Readonly<Record<string, () => Promise<Problem>>>;
 }
@@ -99,6 +101,50 @@ export const stories: readonly Story[] = [
     },
   },
   {
+    route: "POST /refund",
+    command: credits.refund,
+    owner: "credits",
+    ...WHO.admin,
+    inputs: [
+      { amount: "0.25", reason: "a fault of ours" },
+      { amount: "0.50", reason: "a fault of ours" },
+    ],
+    ...BODY,
+    refusals: {
+      not_found: async () =>
+        (await admin()).refused(credits.refund, {
+          user_id: somebody(),
+          amount: "1",
+          reason: "of nothing",
+          transaction_id: "01a202eb-691a-76b4-b97c-0a5287e90d81",
+        }),
+    },
+  },
+  {
+    route: "POST /tiers/switch",
+    command: credits.switchTier,
+    owner: "credits",
+    // A write: it provisions whom an admin names.
+    ...WHO.read,
+    admin: [200, 200, 200],
+    inputs: [{ new_tier: "starter" }, { new_tier: "professional" }],
+    bodyMaxBytes: 100_000,
+    takesMetadata: false,
+    refusals: {
+      unknown_tier: async () => (await newUser()).refused(credits.switchTier, { new_tier: "platinum" }),
+    },
+  },
+  {
+    route: "GET /transactions/{id}",
+    command: credits.explainTransaction,
+    owner: "credits",
+    ...WHO.read,
+    inputs: [{}, {}],
+    ...NO_BODY,
+    ofAThing: true,
+    refusals: {},
+  },
+  {
     route: "POST /usage/track",
     command: usage.trackUsage,
     owner: "usage",
@@ -139,10 +185,12 @@ export const stories: readonly Story[] = [
   },
 ];
 
-export const posts = stories.filter(({ route }) => route.startsWith("POST "));
-export const gets = stories.filter(({ route }) => route.startsWith("GET "));
+/** Those that can be walked without making anything first. */
+export const walked = stories.filter(({ ofAThing }) => ofAThing === undefined);
+export const posts = walked.filter(({ route }) => route.startsWith("POST "));
+export const gets = walked.filter(({ route }) => route.startsWith("GET "));
 /** Those that act on somebody whom the request names. */
-export const onUsers = stories.filter((story) => story.admin[2] !== 422);
+export const onUsers = walked.filter((story) => story.admin[2] !== 422);
 
 /** What is sent to act on somebody; `himself` is not named where he need not be. */
 export function acting(story: Story, on: string, isHimself = false): object {

@@ -8,6 +8,7 @@ import { handle, type Endpoint } from "./handler.ts";
 import { startNats } from "./local/nats.ts";
 import { freePort } from "./local/ports.ts";
 import { openLog } from "./log.ts";
+import { Streams } from "./streams.ts";
 
 const log = openLog("test", "silent");
 
@@ -27,7 +28,7 @@ async function busOf(endpoints: readonly Endpoint[]) {
   return { bus, nats };
 }
 
-test("a question whose broker dies is given up at once: whether it was done is not known", async () => {
+test("a question whose broker dies is given up at once, and none is asked while it is away", async () => {
   let heard = () => {};
   const isHeard = new Promise<void>((resolve) => (heard = resolve));
   const { bus, nats } = await busOf([
@@ -44,4 +45,5 @@ test("a question whose broker dies is given up at once: whether it was done is n
   expect(await given).toMatchObject({ code: "timeout" });
   expect(performance.now() - begin).toBeLessThan(5_000);
   await expect(bus.ask(creditsEventOutcomes, { events: [] })).rejects.toMatchObject({ code: "unavailable" });
+  await expect(new Streams(bus).state("USAGE")).rejects.toMatchObject({ code: "unavailable" });
 });

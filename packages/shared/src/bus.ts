@@ -30,6 +30,8 @@ export interface Bus {
   ping(service: string): Promise<boolean>;
   /** Runs after every reconnect. */
   onReconnect(run: () => void): void;
+  /** Asks the broker. Throws `unavailable` while it is away, and `timeout` as soon as it goes: its answer goes with it. */
+  whileConnected<T>(ask: () => Promise<T>): Promise<T>;
   /** The connection itself, for streams.ts alone. */
   readonly connection: NatsConnection;
   /** Answers what is in hand, then leaves. */
@@ -62,11 +64,8 @@ export async function openBus(options: { url: string; name: string; log: Log }):
         () => false,
       ),
     onReconnect: (run) => void link.reconnected.push(run),
-    forward: (contract, body, ask) => {
-      if (!link.connected)
-        throw new Fault("unavailable", "the message broker is away; try again shortly", { retryAfterS: 1 });
-      return forward(connection, link, contract, body, ask);
-    },
+    whileConnected: (ask) => whileConnected(link, ask),
+    forward: (contract, body, ask) => forward(bus, contract, body, ask),
     ask: async (contract, input, ask = {}) => {
       const reply = await bus.forward(contract, JSON.stringify(input), ask);
       return contract.output.parse(JSON.parse(reply.json));
@@ -101,13 +100,22 @@ function watch(connection: NatsConnection, log: Log): Link {
   return link;
 }
 
-function forward(
-  connection: NatsConnection,
-  link: Link,
-  contract: Command,
-  body: string,
-  ask: Partial<Ask>,
-): Promise<Reply> {
+function whileConnected<T>(link: Link, ask: () => Promise<T>): Promise<T> {
+  if (!link.connected) return Promise.reject(away());
+  return new Promise((resolve, reject) => {
+    const giveUp = () => reject(new Fault("timeout", "the message broker went away", { retryAfterS: 1 }));
+    link.waiting.add(giveUp);
+    void ask()
+      .then(resolve, reject)
+      .finally(() => link.waiting.delete(giveUp));
+  });
+}
+
+function away(cause?: unknown): Fault {
+  return new Fault("unavailable", "the message broker is away; try again shortly", { retryAfterS: 1, cause });
+}
+
+function forward(bus: Bus, contract: Command, body: string, ask: Partial<Ask>): Promise<Reply> {
   const { subject } = contract;
   return inSpan(
     `ask ${subject}`,
@@ -117,40 +125,26 @@ function forward(
       const timeout = deadlineMs - Date.now();
       if (timeout <= 0) throw new Fault("timeout", "there was no time left to ask", { retryAfterS: 1 });
       const headers = encodeAsk({ ...ask, requestId: ask.requestId ?? randomUUID(), deadlineMs });
-      const message = await unlessLost(link, contract, connection.request(subject, body, { timeout, headers })).catch(
-        (cause: unknown) => unanswered(contract, cause),
-      );
+      const message = await bus
+        .whileConnected(() => bus.connection.request(subject, body, { timeout, headers }))
+        .catch((cause: unknown) => unanswered(contract, cause));
       return decodeReply(message);
     },
   );
 }
 
-/** The answer; or a refusal as soon as the broker is gone, because the answer has most likely gone with it. */
-function unlessLost<T>(link: Link, contract: Command, answer: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const giveUp = () => reject(unknownOutcome(contract, "the message broker went away"));
-    link.waiting.add(giveUp);
-    void answer.then(resolve, reject).finally(() => link.waiting.delete(giveUp));
-  });
-}
-
-function unknownOutcome({ subject }: Command, cause: unknown): Fault {
-  return new Fault(
-    "timeout",
-    `${subject} was not answered in time: whether it happened is not known; ask again with the same key`,
-    { retryAfterS: 1, cause },
-  );
-}
-
-function unanswered(contract: Command, cause: unknown): never {
-  if (cause instanceof Fault) throw cause;
-  const { subject } = contract;
-  const isCode = (code: string) => cause instanceof NatsError && cause.code === code;
+function unanswered({ subject }: Command, cause: unknown): never {
+  const isCode = (code: string) => (cause instanceof NatsError || cause instanceof Fault) && cause.code === code;
   if (isCode(ErrorCode.NoResponders))
     throw new Fault("unavailable", `nobody answers ${subject} at the moment; try again shortly`, {
       retryAfterS: 1,
       cause,
     });
-  if (isCode(ErrorCode.Timeout)) throw unknownOutcome(contract, cause);
-  throw new Fault("unavailable", "the message broker is away; try again shortly", { retryAfterS: 1, cause });
+  if (isCode(ErrorCode.Timeout) || isCode("timeout"))
+    throw new Fault(
+      "timeout",
+      `${subject} was not answered in time: whether it happened is not known; ask again with the same key`,
+      { retryAfterS: 1, cause },
+    );
+  throw away(cause);
 }

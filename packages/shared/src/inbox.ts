@@ -2,7 +2,6 @@
 import { z } from "zod";
 import type { Tx } from "./db.ts";
 import { sql, table } from "./sql.ts";
-import type { Delivery } from "./streams.ts";
 
 interface EventKey {
   readonly userId: string;
@@ -65,18 +64,5 @@ export class Inbox {
 export function forgetEvents(tx: Tx): Promise<number> {
   return tx.run(
     sql`delete from inbox where ctid = any(array(select ctid from inbox where processed_at < now() - interval '100 days' limit 5000))`,
-  );
-}
-
-/** Keeps a message that can never be applied, as it came, for an operator. The same message is kept once. */
-export async function bury(
-  tx: Tx,
-  message: Pick<Delivery, "stream" | "seq" | "subject" | "headers" | "data">,
-  reason: string,
-): Promise<void> {
-  await tx.run(
-    sql`insert into dead_letters (stream, seq, subject, headers, body, reason)
-        values (${message.stream}, ${message.seq}, ${message.subject}, ${JSON.stringify(message.headers)}, ${Buffer.from(message.data)}, ${reason.slice(0, 1000)})
-        on conflict (stream, seq, sha256(body)) where redriven_at is null do nothing`,
   );
 }

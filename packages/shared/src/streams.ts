@@ -8,6 +8,7 @@ import {
   RetentionPolicy,
   StorageType,
   type Consumer,
+  type JetStreamManager,
   type JsMsg,
   type StreamConfig,
 } from "nats";
@@ -74,7 +75,6 @@ export class Streams {
 
   /** Makes a stream as it should be, or changes it to that. Safe to repeat. */
   async ensure({ name, subjects }: Stream): Promise<void> {
-    const manager = await this.#bus.connection.jetstreamManager();
     const config: Partial<StreamConfig> & { name: string } = {
       name,
       subjects: [...subjects],
@@ -88,25 +88,28 @@ export class Streams {
       deny_delete: true,
       deny_purge: true,
     };
-    const exists = await manager.streams.info(name).catch(ifMissing);
-    if (exists === undefined) await manager.streams.add(config);
-    else await manager.streams.update(name, { ...exists.config, subjects: [...subjects] });
+    await this.#manage(async ({ streams: made }) => {
+      const exists = await made.info(name).catch(ifMissing);
+      if (exists === undefined) await made.add(config);
+      else await made.update(name, { ...exists.config, subjects: [...subjects] });
+    });
   }
 
   /** A durable pull consumer that never gives up on a message: a limit would dead-letter good money during an outage. */
   async ensureConsumer(stream: string, durable: string, subject: string): Promise<Consumer> {
-    const manager = await this.#bus.connection.jetstreamManager();
-    if ((await manager.consumers.info(stream, durable).catch(ifMissing)) === undefined) {
-      await manager.consumers.add(stream, {
-        durable_name: durable,
-        filter_subject: subject,
-        ack_policy: AckPolicy.Explicit,
-        ack_wait: nanos(ACK_WAIT_MS),
-        max_deliver: -1,
-        max_ack_pending: ACK_PENDING_MAX,
-      });
-    }
-    return this.#bus.connection.jetstream().consumers.get(stream, durable);
+    return this.#manage(async ({ consumers }) => {
+      if ((await consumers.info(stream, durable).catch(ifMissing)) === undefined) {
+        await consumers.add(stream, {
+          durable_name: durable,
+          filter_subject: subject,
+          ack_policy: AckPolicy.Explicit,
+          ack_wait: nanos(ACK_WAIT_MS),
+          max_deliver: -1,
+          max_ack_pending: ACK_PENDING_MAX,
+        });
+      }
+      return this.#bus.connection.jetstream().consumers.get(stream, durable);
+    });
   }
 
   /** Publishes; resolves when the stream has stored it. A repeat of `id` within two minutes is stored once. */
@@ -120,21 +123,24 @@ export class Streams {
     const messageHeaders = natsHeaders();
     for (const [name, value] of Object.entries(headers)) messageHeaders.set(name, value);
     const options = { msgID: id, timeout: PUBLISH_TIMEOUT_MS, headers: messageHeaders, expect: { streamName: stream } };
-    return this.#bus.connection.jetstream().publish(subject, body, options);
+    return this.#bus.whileConnected(() => this.#bus.connection.jetstream().publish(subject, body, options));
   }
 
   /** What a stream is now: when it was made (another time means another stream under the same name) and how far it goes. */
   async state(stream: string): Promise<{ created: string; lastSeq: number } | undefined> {
-    const manager = await this.#bus.connection.jetstreamManager();
-    const info = await manager.streams.info(stream).catch(ifMissing);
+    const info = await this.#manage(({ streams: made }) => made.info(stream).catch(ifMissing));
     return info && { created: info.created, lastSeq: info.state.last_seq };
   }
 
   /** Up to where a consumer has acknowledged everything; 0 where there is no such consumer. */
   async ackFloor(stream: string, durable: string): Promise<number> {
-    const manager = await this.#bus.connection.jetstreamManager();
-    const info = await manager.consumers.info(stream, durable).catch(ifMissing);
+    const info = await this.#manage(({ consumers }) => consumers.info(stream, durable).catch(ifMissing));
     return info?.ack_floor.stream_seq ?? 0;
+  }
+
+  /** Without the client's own question whether there is JetStream at all, which doubled every other one. */
+  #manage<T>(work: (manager: JetStreamManager) => Promise<T>): Promise<T> {
+    return this.#bus.whileConnected(async () => work(await this.#bus.connection.jetstreamManager({ checkAPI: false })));
   }
 }
 

@@ -1,17 +1,23 @@
 /** Usage that was recorded becomes a charge: one `usage.tracked` event, one line. */
 import { usageTracked } from "@tollbooth/shared/contracts/usage";
-import type { Db } from "@tollbooth/shared/db";
-import { Inbox, bury } from "@tollbooth/shared/inbox";
+import { isTransient, type Db } from "@tollbooth/shared/db";
+import { bury, redrive, type Redriven } from "@tollbooth/shared/dead-letters";
+import { Inbox } from "@tollbooth/shared/inbox";
 import { printInstant } from "@tollbooth/shared/contract";
+import type { Reply } from "@tollbooth/shared/handler";
 import type { Delivery } from "@tollbooth/shared/streams";
 import { z } from "zod";
 import { CONSUMER, submit, type Poster } from "./posting.ts";
 
 /** Posts the charge of an event, once. Resolves when it is committed; throws on an event that cannot be read. */
 export async function applyCharge(poster: Poster, message: Pick<Delivery, "data">): Promise<void> {
-  const event = usageTracked.data.parse(JSON.parse(Buffer.from(message.data).toString("utf8")));
+  await postCharge(poster, message.data);
+}
+
+async function postCharge(poster: Poster, data: Uint8Array): Promise<Reply> {
+  const event = usageTracked.data.parse(JSON.parse(Buffer.from(data).toString("utf8")));
   const { id, user_id, charged, hold_id: holdId, cost_breakdown: cost, free_value, service, model } = event;
-  await submit(poster, {
+  return submit(poster, {
     userId: user_id,
     eventId: id,
     command: {
@@ -26,6 +32,19 @@ export async function applyCharge(poster: Poster, message: Pick<Delivery, "data"
       key: `event:${id}`,
       metadata: { source: event.source, event_id: event.source_event_id, occurred_at: printInstant(event.occurred_at) },
     },
+  });
+}
+
+/** Posts a dead letter as if it came now. */
+export function redriveCharge(db: Db, poster: Poster, id: string): Promise<Redriven> {
+  return redrive(db, id, async ({ body }) => {
+    try {
+      const { replayed } = await postCharge(poster, body);
+      return { status: replayed ? "duplicate" : "recorded" };
+    } catch (error) {
+      if (isTransient(error)) throw error;
+      return { status: "refused", detail: error instanceof Error ? error.message : String(error) };
+    }
   });
 }
 

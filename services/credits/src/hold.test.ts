@@ -91,13 +91,13 @@ describe("a hold", () => {
 describe("a capture by the usage event that names the hold", () => {
   // prettier-ignore
   test.each([
-    { name: "of less gives the rest back",               cost: "1",  then: { lots: { 1: "9 + 0 held" },  balance: "9",  debt: "0" } },
-    { name: "of all takes all",                          cost: "4",  then: { lots: { 1: "6 + 0 held" },  balance: "6",  debt: "0" } },
-    { name: "of more charges the rest",                  cost: "7",  then: { lots: { 1: "3 + 0 held" },  balance: "3",  debt: "0" } },
-    { name: "of more than there is becomes debt",        cost: "12", then: { lots: { 1: "0 + 0 held" },  balance: "-2", debt: "2" } },
-    { name: "of nothing gives all back and is no line",  cost: "0",  then: { lots: { 1: "10 + 0 held" }, balance: "10", debt: "0" } },
-  ])("$name", ({ cost, then }) => {
-    expect(after([0, grant("10")], [0, hold("h", "4")], [0, charge(cost, { holdId: "h" })])).toMatchObject({ ...then, holds: ["h captured"] });
+    { name: "of less gives the rest back",               cost: "1",  leaves: { lots: { 1: "9 + 0 held" },  balance: "9",  debt: "0" } },
+    { name: "of all takes all",                          cost: "4",  leaves: { lots: { 1: "6 + 0 held" },  balance: "6",  debt: "0" } },
+    { name: "of more charges the rest",                  cost: "7",  leaves: { lots: { 1: "3 + 0 held" },  balance: "3",  debt: "0" } },
+    { name: "of more than there is becomes debt",        cost: "12", leaves: { lots: { 1: "0 + 0 held" },  balance: "-2", debt: "2" } },
+    { name: "of nothing gives all back and is no line",  cost: "0",  leaves: { lots: { 1: "10 + 0 held" }, balance: "10", debt: "0" } },
+  ])("$name", ({ cost, leaves }) => {
+    expect(after([0, grant("10")], [0, hold("h", "4")], [0, charge(cost, { holdId: "h" })])).toMatchObject({ ...leaves, holds: ["h captured"] });
   });
 
   test("gives back to the lots it came from, the last first", () => {

@@ -1,10 +1,10 @@
 /** Reports that could not be recorded: kept as they came, told to their reporter, driven again by an operator. */
 import type { Db, Tx } from "@tollbooth/shared/db";
+import { bury, redrive, type Letter, type Redriven } from "@tollbooth/shared/dead-letters";
 import { Fault } from "@tollbooth/shared/fault";
-import { bury } from "@tollbooth/shared/inbox";
 import type { Delivery } from "@tollbooth/shared/streams";
 import { traceHeaders } from "@tollbooth/shared/telemetry";
-import { keepReason, lockLetter, markDead, markRedriven, type Letter } from "./dead-letters.store.ts";
+import { markDead } from "./dead-letters.store.ts";
 import type { Reported } from "./event.ts";
 import { recordReports, type Outcome, type RecordOptions } from "./record.ts";
 import { identityIn, readReport } from "./report.ts";
@@ -18,26 +18,14 @@ export async function buryReport(db: Db, message: Delivery, reason: string): Pro
   });
 }
 
-export interface Redriven {
-  readonly id: string;
-  readonly status: Outcome["status"] | "unknown";
-  readonly detail?: string;
-}
-
-/** Records a dead letter as if it came now, whatever its age; where it is refused again, the new reason is kept. */
-export function redrive(db: Db, options: RecordOptions, newId: () => string, id: string): Promise<Redriven> {
-  return db.tx(async (tx) => {
-    const letter = await lockLetter(tx, id);
-    if (letter === undefined) return { id, status: "unknown" };
+/** Records a dead letter as if it came now, whatever its age. */
+export function redriveReport(db: Db, options: RecordOptions, newId: () => string, id: string): Promise<Redriven> {
+  return redrive(db, id, async (letter, tx) => {
     const report = reportIn(letter, newId);
     const outcome = report instanceof Fault ? refusal(report) : await recordOne(tx, options, report);
-    if (outcome.status !== "refused") {
-      await markRedriven(tx, id);
-      return { id, status: outcome.status };
-    }
-    const detail = outcome.fault.message;
-    await keepReason(tx, id, detail);
-    return { id, status: "refused", detail };
+    return outcome.status === "refused"
+      ? { status: "refused", detail: outcome.fault.message }
+      : { status: outcome.status };
   });
 }
 

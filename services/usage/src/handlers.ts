@@ -2,13 +2,12 @@
 import { listDeadLetters, redriveDeadLetters } from "@tollbooth/shared/contracts/dead-letters";
 import * as contracts from "@tollbooth/shared/contracts/usage";
 import type { Db } from "@tollbooth/shared/db";
+import { tellLetters, type Redriven } from "@tollbooth/shared/dead-letters";
 import { Fault } from "@tollbooth/shared/fault";
 import { handle, parseInput, Reply, type Context, type Endpoint } from "@tollbooth/shared/handler";
 import { keyed } from "@tollbooth/shared/idempotency";
-import { printInstant } from "@tollbooth/shared/contract";
 import { traceHeaders } from "@tollbooth/shared/telemetry";
-import { readLetters } from "./dead-letters.store.ts";
-import { redrive, type Redriven } from "./dead-letters.ts";
+import { redriveReport } from "./dead-letters.ts";
 import { isTrusted, reportHash, sourceOf, type Reported } from "./event.ts";
 import { keptFrom } from "./partitions.ts";
 import { dayOf, keptPart, monthOf, periodOf, piecesOf, type End, type Period } from "./period.ts";
@@ -148,18 +147,11 @@ function reading({ db, options, retentionMonths }: Usage): Endpoint[] {
 
 function driving({ db, options, newId, tracker }: Usage): Endpoint[] {
   return [
-    handle(listDeadLetters, async ({ after, limit }) => {
-      const letters = await readLetters(db, after ?? "0", limit);
-      return letters.map(({ headers: _headers, body, at, ...letter }) => ({
-        ...letter,
-        body: body.toString("utf8"),
-        at: printInstant(at),
-      }));
-    }),
+    handle(listDeadLetters, (page) => tellLetters(db, page)),
     handle(redriveDeadLetters, async ({ ids }) => {
       const answers: Redriven[] = [];
       // One by one: each in a transaction of its own, so that none hinders another.
-      for (const id of ids) answers.push(await redrive(db, options, newId, id));
+      for (const id of ids) answers.push(await redriveReport(db, options, newId, id));
       tracker.wake();
       return answers;
     }),

@@ -17,7 +17,7 @@ export interface Stage {
   readonly onRecorded: (count: number) => void;
 }
 
-const LANES = 24;
+const LANES = 48;
 const BATCH_LANES = 2;
 const BATCH_MAX = 100;
 const TURN_EVERY = 20;

@@ -1,6 +1,6 @@
 /** Reads what the platform says of the demo's users. */
 import { z } from "zod";
-import { getBalance, listTransactions } from "@tollbooth/shared/contracts/credits";
+import { type CreditBalance, getBalance, listTransactions } from "@tollbooth/shared/contracts/credits";
 import { usageByModel, usageSummary } from "@tollbooth/shared/contracts/usage";
 import type { Db } from "@tollbooth/shared/db";
 import { sql } from "@tollbooth/shared/sql";
@@ -17,7 +17,7 @@ export async function readAnswers(userIds: readonly string[], { rest, tokenOf }:
   await inLanes(LANES, userIds, async (userId) => {
     const token = await tokenOf(userId, "user");
     answers.set(userId, {
-      balance: await rest.ask(getBalance, {}, { token }),
+      balance: (await rest.ask(getBalance, {}, { token })) as z.output<typeof CreditBalance>,
       journal: await rest.pages(listTransactions, { limit: PAGE }, { token }),
       summary: await rest.ask(usageSummary, {}, { token }),
       byModel: await rest.ask(usageByModel, {}, { token }),

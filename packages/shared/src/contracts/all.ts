@@ -14,9 +14,15 @@ function only<K extends "command" | "event">(kind: K, room: Record<string, unkno
   return Object.values(room).filter(isOne);
 }
 
+/** A service answers the subjects that begin with its name. */
+function answeredBy(service: Service): readonly Command[] {
+  const all = only("command", { ...credits, ...usage, ...prices, ...explain, ...deadLetters });
+  return all.filter(({ subject }) => subject.startsWith(`${service}.`));
+}
+
 export const commands: Readonly<Record<Service, readonly Command[]>> = {
-  credits: only("command", credits),
-  usage: only("command", { ...usage, ...prices, ...explain, ...deadLetters }),
+  credits: answeredBy("credits"),
+  usage: answeredBy("usage"),
 };
 
 export const events: Readonly<Record<Service, readonly Event[]>> = {

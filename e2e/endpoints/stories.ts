@@ -194,6 +194,6 @@ export const onUsers = walked.filter((story) => story.admin[2] !== 422);
 
 /** What is sent to act on somebody; `himself` is not named where he need not be. */
 export function acting(story: Story, on: string, isHimself = false): object {
-  const mustName = ["POST /allocate", "POST /deduct"].includes(story.route);
+  const mustName = ["POST /allocate", "POST /deduct", "POST /refund"].includes(story.route);
   return { ...story.inputs[0], ...((!isHimself || mustName) && { user_id: on }) };
 }

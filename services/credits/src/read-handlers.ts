@@ -50,13 +50,15 @@ export function readEndpoints(room: Room): Endpoint[] {
     }),
     handle(contracts.explainTransaction, async ({ user_id, id }, context) => {
       const userId = context.onUser(user_id);
-      const line = await readTransaction(db, userId, id);
+      const line = UUID.test(id) ? await readTransaction(db, userId, id) : undefined;
       if (line === undefined) throw new Fault("not_found", "there is no such transaction");
       return { ...line, usage: await usageOf(room, userId, line) };
     }),
     handle(contracts.creditsEventOutcomes, ({ events }) => readOutcomes(db, events)),
   ];
 }
+
+const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
 const OfEvent = z.object({ key: z.string().startsWith("event:"), metadata: z.object({ occurred_at: z.string() }) });
 

@@ -289,7 +289,7 @@ export const explainTransaction = command({
   summary: "One line of the journal, and why it is what it is: lots, hold, usage, price, markup, actor, trace",
   access: ["user"],
   http: { method: "get", path: "/transactions/{id}" },
-  input: z.strictObject({ ...OnUser, id: z.uuid() }),
+  input: z.strictObject({ ...OnUser, id: Id }),
   output: CreditTransaction.extend({
     seq: z.number().int(),
     counterparty: z.string(),

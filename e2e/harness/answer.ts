@@ -111,7 +111,9 @@ function firstDifference(came: unknown, known: unknown, at: string): string | un
 }
 
 function wrongText(text: string, parsed: unknown, at: string): string | undefined {
-  if (isObject(parsed) && "toFixed" in parsed && !/^-?\d+\.\d{12}$/.test(text))
+  // A price per unit has as many places as it needs.
+  const isPrice = at.endsWith(".price");
+  if (isObject(parsed) && "toFixed" in parsed && !isPrice && !/^-?\d+\.\d{12}$/.test(text))
     return `${at} is no amount of 12 places`;
   if (typeof parsed === "number" && !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/.test(text))
     return `${at} is no UTC time`;

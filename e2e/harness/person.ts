@@ -72,12 +72,19 @@ export class Person {
 
   /** Whatever a command answers. */
   ask(command: Command, input: object = {}, headers: Headers = {}): Promise<Answer> {
-    const { method, path } = (command as Mounted).http;
+    const { method, path: pattern } = (command as Mounted).http;
+    const named: Readonly<Record<string, unknown>> = { ...input };
+    const inPath = new Set<string>();
+    const path = pattern.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
+      inPath.add(name);
+      return encodeURIComponent(String(named[name]));
+    });
+    const rest = Object.fromEntries(Object.entries(input).filter(([name]) => !inPath.has(name)));
     if (method === "post") {
       const json = { "content-type": "application/json", ...headers };
-      return this.send("POST", path, { headers: json, body: JSON.stringify(input) });
+      return this.send("POST", path, { headers: json, body: JSON.stringify(rest) });
     }
-    return this.send(method.toUpperCase(), `${path}${queryOf(input)}`, { headers });
+    return this.send(method.toUpperCase(), `${path}${queryOf(rest)}`, { headers });
   }
 
   /** The answer to a request at a path below the API's prefix. */

@@ -3,19 +3,15 @@ import { expect, test } from "vitest";
 import {
   adjust,
   allocate,
-  captureHold,
-  createHold,
   deduct,
   explainTransaction,
   getBalance,
   grantBonus,
-  listTiers,
   listTransactions,
   refund,
-  releaseHold,
-  resetPeriod,
-  switchTier,
 } from "@tollbooth/shared/contracts/credits";
+import { captureHold, createHold, releaseHold } from "@tollbooth/shared/contracts/holds";
+import { listTiers, resetPeriod, switchTier } from "@tollbooth/shared/contracts/tiers";
 import { trackUsage } from "@tollbooth/shared/contracts/usage";
 import { Fault } from "@tollbooth/shared/fault";
 import { until } from "@tollbooth/shared/local/condition";

@@ -5,9 +5,9 @@ import {
   deduct,
   getBalance,
   type CreditBalance,
-  listTiers,
   listTransactions,
 } from "@tollbooth/shared/contracts/credits";
+import { listTiers } from "@tollbooth/shared/contracts/tiers";
 import { admin, newUser, Person, service, somebody } from "../harness/person.ts";
 
 /** Requests state amounts so, and no other way; as JSON, because some are no values of JavaScript. */

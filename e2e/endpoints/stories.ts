@@ -3,6 +3,7 @@
  * how to bring about each refusal that is documented. A route that is mounted and not told of here fails its walk.
  */
 import * as credits from "@tollbooth/shared/contracts/credits";
+import * as tiers from "@tollbooth/shared/contracts/tiers";
 import * as usage from "@tollbooth/shared/contracts/usage";
 import type { Command } from "@tollbooth/shared/contract";
 import type { Problem } from "../harness/answer.ts";
@@ -122,7 +123,7 @@ export const stories: readonly Story[] = [
   },
   {
     route: "POST /tiers/switch",
-    command: credits.switchTier,
+    command: tiers.switchTier,
     owner: "credits",
     // A write: it provisions whom an admin names.
     ...WHO.read,
@@ -131,7 +132,7 @@ export const stories: readonly Story[] = [
     bodyMaxBytes: 100_000,
     takesMetadata: false,
     refusals: {
-      unknown_tier: async () => (await newUser()).refused(credits.switchTier, { new_tier: "platinum" }),
+      unknown_tier: async () => (await newUser()).refused(tiers.switchTier, { new_tier: "platinum" }),
     },
   },
   {
@@ -176,7 +177,7 @@ export const stories: readonly Story[] = [
   usageRead("free-tier", usage.usageFreeTier, [{}, {}]),
   {
     route: "GET /tiers/compare",
-    command: credits.listTiers,
+    command: tiers.listTiers,
     owner: "credits",
     ...WHO.public,
     inputs: [{}, {}],

@@ -18,16 +18,18 @@ export interface Rooms {
 export const HOUSE: Readonly<Record<string, Rooms>> = {
   credits: {
     main: ["main", "config"],
-    doors: ["handlers", "charges"],
-    middle: ["posting"],
-    stores: ["store", "reads", "laws"],
-    pure: ["account", "balance", "command", "ledger", "lots"],
+    doors: ["handlers", "read-handlers", "money-handlers", "hold-handlers", "tier-handlers", "caller", "charges"],
+    middle: ["posting", "loading", "settling"],
+    stores: [
+      "accounts.store", "holds.store", "journal.store", "notices.store", "periods.store", "reads.store", "verify", "laws",
+    ],
+    pure: ["account", "balance", "chain", "command", "hold", "ledger", "lots", "period", "refund", "rows", "time"],
   },
   usage: {
     main: ["main", "config"],
     doors: ["handlers", "price-handlers", "report", "dead-letters"],
     middle: ["event", "partitions", "prices", "record", "tracker"],
-    stores: ["store", "dead-letters.store", "partitions.store", "prices.store", "reads.store", "laws"],
+    stores: ["store", "dead-letters.store", "partitions.store", "prices.store", "reads.store", "explain.store", "laws"],
     pure: ["catalogue", "cost", "group", "match", "period", "price", "price-change", "price-list", "quantities", "tally"],
   },
   gateway: {
@@ -44,6 +46,8 @@ export const PURE_IMPORTS = [
   /^@tollbooth\/shared\/(money|fault|pricing|contract|contracts\/\w+)$/,
   /^zod$/,
   /^@pydantic\/genai-prices$/,
+  // sha256 is a function of its argument; what makes chance is looked for below.
+  /^node:crypto$/,
 ];
 
 /** Rooms of shared that are pure too. */

@@ -7,6 +7,7 @@ export interface Setting<T extends z.ZodType = z.ZodType> {
   readonly schema: T;
 }
 
+/** One variable: what it is about, for people, and what it may be. */
 export function setting<T extends z.ZodType>(about: string, schema: T): Setting<T> {
   return { about, schema };
 }

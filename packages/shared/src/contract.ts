@@ -43,12 +43,14 @@ export interface Event<D extends z.ZodType = z.ZodType> {
   readonly data: D;
 }
 
+/** Declares what can be asked of a service. */
 export function command<I extends z.ZodType, O extends z.ZodType>(
   contract: Omit<Command<I, O>, "kind">,
 ): Command<I, O> {
   return { kind: "command", ...contract };
 }
 
+/** Declares a fact that a service tells. */
 export function event<D extends z.ZodType>(contract: Omit<Event<D>, "kind">): Event<D> {
   return { kind: "event", ...contract };
 }

@@ -5,6 +5,7 @@
 const [point, times] = (process.env["CRASH_AT"] ?? "").split(":");
 let left = Number(times ?? 1);
 
+/** Dies here where a fault test says so. */
 export function crashPoint(name: string): void {
   if (name === point && --left === 0) process.kill(process.pid, "SIGKILL");
 }

@@ -7,7 +7,8 @@ import { printInstant } from "@tollbooth/shared/contract";
 import type { Reply } from "@tollbooth/shared/handler";
 import type { Delivery } from "@tollbooth/shared/streams";
 import { z } from "zod";
-import { CONSUMER, submit, type Poster } from "./posting.ts";
+import { submit, type Poster } from "./posting.ts";
+import { CONSUMER } from "./rows.ts";
 
 /** Posts the charge of an event, once. Resolves when it is committed; throws on an event that cannot be read. */
 export async function applyCharge(poster: Poster, message: Pick<Delivery, "data">): Promise<void> {

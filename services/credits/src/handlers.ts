@@ -20,6 +20,7 @@ export interface Room {
   readonly poster: Poster;
 }
 
+/** Everything that the service answers. */
 export function endpoints(room: Room): Endpoint[] {
   return [
     ...readEndpoints(room),

@@ -1,7 +1,7 @@
 /** Holds: credits set aside for a request, then taken or given back. A hold's own id is the key of what is done to it. */
 import type { z } from "zod";
 import { printInstant, type Command as Contract } from "@tollbooth/shared/contract";
-import * as contracts from "@tollbooth/shared/contracts/credits";
+import * as contracts from "@tollbooth/shared/contracts/holds";
 import { handle, type Endpoint } from "@tollbooth/shared/handler";
 import { contentHash, type Keyed } from "@tollbooth/shared/idempotency";
 import { print } from "@tollbooth/shared/money";
@@ -12,6 +12,7 @@ import { find, type Hold } from "./hold.ts";
 import type { Decision } from "./ledger.ts";
 import { submit } from "./posting.ts";
 
+/** Creating, capturing and releasing holds. */
 export function holdEndpoints({ poster }: Room): Endpoint[] {
   return [
     handle(contracts.createHold, (input, context) => {

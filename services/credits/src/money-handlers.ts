@@ -6,6 +6,7 @@ import { by } from "./caller.ts";
 import type { Room } from "./handlers.ts";
 import { submit } from "./posting.ts";
 
+/** What changes balances. */
 export function moneyEndpoints(room: Room): Endpoint[] {
   return [...coming(room), ...goingAndBack(room)];
 }

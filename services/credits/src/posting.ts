@@ -22,9 +22,7 @@ import { decide, type Decision } from "./ledger.ts";
 import { load, type Clock } from "./loading.ts";
 import { tellNotices, type Told } from "./notices.store.ts";
 import { saveCharges } from "./periods.store.ts";
-
-/** The consumer under whose name events are written into the inbox. */
-export const CONSUMER = "credits";
+import { CONSUMER } from "./rows.ts";
 
 /** A command to be posted, with what makes it happen once: a caller's key, or the id of the event that brought it. */
 export interface Post {
@@ -43,6 +41,7 @@ const BATCH_MAX = 500;
 const LANES = 2;
 const QUEUE_MAX = 10_000;
 
+/** The poster of this process: batches of commands, no two of them on one user at once. `onCommit` hears of every batch. */
 export function openPoster(db: Db, clock: Clock, onCommit: () => void): Poster {
   return new Batcher<Post, Reply>({
     run: async (posts) => {

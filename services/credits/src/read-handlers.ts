@@ -27,6 +27,7 @@ export async function current({ db, clock, poster }: Room, userId: string, { cal
   return (await readBalance(db, clock, userId)) as BalanceRead;
 }
 
+/** What only reads. */
 export function readEndpoints(room: Room): Endpoint[] {
   const { db } = room;
   return [

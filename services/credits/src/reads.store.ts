@@ -13,7 +13,7 @@ import { decimal, MoneyText, print, ZERO, type Money } from "@tollbooth/shared/m
 import { sql } from "@tollbooth/shared/sql";
 import type { BalanceFacts } from "./balance.ts";
 import type { Clock } from "./loading.ts";
-import { CONSUMER } from "./posting.ts";
+import { CONSUMER } from "./rows.ts";
 
 const BalanceRow = z.object({
   user_id: z.string(),

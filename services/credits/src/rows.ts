@@ -3,6 +3,9 @@ import { z } from "zod";
 import { MoneyText, print } from "@tollbooth/shared/money";
 import type { Draw } from "./lots.ts";
 
+/** The consumer under whose name events stand in the inbox. */
+export const CONSUMER = "credits";
+
 const DrawRow = z.object({ lot: z.union([z.number(), z.literal("debt")]), amount: MoneyText });
 
 /** Draws as their json columns hold them. */

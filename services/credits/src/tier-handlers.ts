@@ -1,5 +1,5 @@
 /** Tiers: what they cost the one who asks, going to another, and resetting by hand. */
-import * as contracts from "@tollbooth/shared/contracts/credits";
+import * as contracts from "@tollbooth/shared/contracts/tiers";
 import { Fault } from "@tollbooth/shared/fault";
 import { handle, type Endpoint } from "@tollbooth/shared/handler";
 import { keyed } from "@tollbooth/shared/idempotency";
@@ -12,6 +12,7 @@ import { readDiscounts, readTiers } from "./periods.store.ts";
 import { submit } from "./posting.ts";
 import { current } from "./read-handlers.ts";
 
+/** Comparing and switching tiers, resetting periods. */
 export function tierEndpoints(room: Room): Endpoint[] {
   const { db, poster } = room;
   const named = async (name: string): Promise<Tier> => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { listTiers } from "@tollbooth/shared/contracts/credits";
+import { listTiers } from "@tollbooth/shared/contracts/tiers";
 import { Reply } from "@tollbooth/shared/handler";
 import { testNats } from "@tollbooth/shared/testing/nats";
 import { bearer, bodyOf, endpoint, startGateway } from "./testing/gateway.ts";

@@ -3,7 +3,9 @@ import type { Command, Event } from "../contract.ts";
 import * as credits from "./credits.ts";
 import * as deadLetters from "./dead-letters.ts";
 import * as explain from "./explain.ts";
+import * as holds from "./holds.ts";
 import * as prices from "./prices.ts";
+import * as tiers from "./tiers.ts";
 import * as usage from "./usage.ts";
 
 type Service = "credits" | "usage";
@@ -16,7 +18,7 @@ function only<K extends "command" | "event">(kind: K, room: Record<string, unkno
 
 /** A service answers the subjects that begin with its name. */
 function answeredBy(service: Service): readonly Command[] {
-  const all = only("command", { ...credits, ...usage, ...prices, ...explain, ...deadLetters });
+  const all = only("command", { ...credits, ...holds, ...tiers, ...usage, ...prices, ...explain, ...deadLetters });
   return all.filter(({ subject }) => subject.startsWith(`${service}.`));
 }
 

@@ -1,9 +1,9 @@
 /** What the credits service answers and publishes: the ledger's public face. */
 import { z } from "zod";
 import { command, Count, event, Id, Instant, Metadata, OnUser, Text } from "../contract.ts";
-import { Amount, AmountOrZero, decimal, MoneyText, type Money } from "../money.ts";
+import { Amount, AmountOrZero, decimal, MoneyText } from "../money.ts";
 import { explainUsage } from "./explain.ts";
-import { CostBreakdown, EventOutcome } from "./shapes.ts";
+import { COST_ADDS_UP, CostBreakdown, costAddsUp, EventOutcome, Use } from "./shapes.ts";
 
 export const CreditBalance = z.object({
   user_id: z.string(),
@@ -49,15 +49,6 @@ export const CreditTransaction = z.object({
   reason: z.string().nullable(),
   metadata: z.record(z.string(), z.json()),
   created_at: Instant,
-});
-
-export const TierInfo = z.object({
-  tier: z.string(),
-  price_monthly: MoneyText,
-  credits_monthly: MoneyText,
-  features: z.array(z.string()),
-  /** What going there now would cost the one who asks, after discounts; only for those who have a token. */
-  amount_due: MoneyText.optional(),
 });
 
 /** The balance at a past moment, as the journal tells it. */
@@ -125,32 +116,6 @@ export const listTransactions = command({
   faults: ["not_found"],
 });
 
-const CostParts = z.strictObject({ provider_cost: AmountOrZero, markup: AmountOrZero, total: AmountOrZero });
-
-/** What a caller says of a cost has to add up, or nobody could explain the line afterwards. */
-function costAddsUp({
-  amount,
-  cost_breakdown: parts,
-}: {
-  amount: Money;
-  cost_breakdown?: z.output<typeof CostParts> | undefined;
-}): boolean {
-  return parts === undefined || (parts.total.eq(amount) && parts.provider_cost.plus(parts.markup).eq(parts.total));
-}
-const COST_ADDS_UP = {
-  path: ["cost_breakdown"],
-  message: "provider_cost + markup must equal total, and total must equal amount",
-};
-
-/** What was used, for what is not a usage event. */
-const Use = {
-  user_id: Id,
-  service: Id,
-  model: Id.optional(),
-  cost_breakdown: CostParts.optional(),
-  metadata: Metadata.optional(),
-};
-
 export const deduct = command({
   subject: "credits.deduct",
   summary: "Takes credits for what is not a usage event: all or nothing",
@@ -176,16 +141,6 @@ export const createAccount = command({
   access: ["service"],
   input: z.strictObject({ user_id: Id }),
   output: CreditBalance,
-  faults: [],
-});
-
-export const listTiers = command({
-  subject: "credits.tiers",
-  summary: "The tiers, cheapest first",
-  access: "public",
-  http: { method: "get", path: "/tiers/compare" },
-  input: z.strictObject({}),
-  output: z.array(TierInfo),
   faults: [],
 });
 
@@ -219,69 +174,6 @@ export const adjust = command({
   input: z.strictObject({ user_id: Id, amount: SignedAmount, reason: Text(255).min(1), metadata: Metadata.optional() }),
   output: CreditBalance,
   faults: ["idempotency_conflict", "idempotency_key_expired"],
-});
-
-export const switchTier = command({
-  subject: "credits.tier.switch",
-  summary: "Goes to another tier: a dearer one now, a cheaper one at the next reset",
-  access: ["user"],
-  http: { method: "post", path: "/tiers/switch" },
-  input: z.strictObject({ ...OnUser, new_tier: Id }),
-  output: CreditBalance.extend({ amount_due: MoneyText }),
-  faults: ["unknown_tier", "idempotency_conflict", "idempotency_key_expired"],
-});
-
-export const resetPeriod = command({
-  subject: "credits.reset",
-  summary: "Grants the period's credits anew by hand, once a period",
-  access: ["service"],
-  input: z.strictObject({ user_id: Id, new_tier: Id.optional() }),
-  output: CreditBalance,
-  faults: ["unknown_tier"],
-});
-
-const HOLD_TTL_MAX_S = 7 * 86_400;
-
-export const CreditHold = z.object({
-  hold_id: z.string(),
-  state: z.enum(["active", "captured", "released", "expired"]),
-  amount: MoneyText,
-  expires_at: Instant,
-  /** What the user may spend besides. */
-  available: MoneyText,
-});
-
-export const createHold = command({
-  subject: "credits.hold.create",
-  summary: "Sets credits aside for a request that has not ended",
-  access: ["service"],
-  input: z.strictObject({
-    user_id: Id,
-    hold_id: Id,
-    amount: Amount,
-    ttl_s: z.number().int().min(1).max(HOLD_TTL_MAX_S),
-  }),
-  output: CreditHold,
-  faults: ["insufficient_credits", "hold_ended", "idempotency_conflict", "idempotency_key_expired"],
-});
-
-export const captureHold = command({
-  subject: "credits.hold.capture",
-  summary:
-    "Takes what was served out of a hold; not for a request that also reports usage, because its event is the capture",
-  access: ["service"],
-  input: z.strictObject({ ...Use, hold_id: Id, amount: AmountOrZero }).refine(costAddsUp, COST_ADDS_UP),
-  output: CreditHold,
-  faults: ["hold_ended", "idempotency_conflict", "idempotency_key_expired"],
-});
-
-export const releaseHold = command({
-  subject: "credits.hold.release",
-  summary: "Gives a hold back",
-  access: ["service"],
-  input: z.strictObject({ user_id: Id, hold_id: Id }),
-  output: CreditHold,
-  faults: ["hold_ended", "idempotency_key_expired"],
 });
 
 export const explainTransaction = command({

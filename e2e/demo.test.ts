@@ -3,6 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, expect, onTestFinished, test } from "vitest";
 import { openDb } from "@tollbooth/shared/db";
+import { until } from "@tollbooth/shared/local/condition";
 import { sql } from "@tollbooth/shared/sql";
 import { testFolder } from "@tollbooth/shared/testing/find";
 import { ROOT } from "../tools/src/checkout.ts";
@@ -15,8 +16,8 @@ const DEMO_MS = 120_000;
 const { folder: home, remove } = await testFolder("demo");
 afterAll(remove);
 
-/** Runs the demo in a folder of its own; answers its exit code and all that it said. */
-async function demo(...args: string[]): Promise<{ code: number | null; said: string }> {
+/** Starts the demo in a folder of its own. */
+function startDemo(...args: string[]) {
   const { NATS_URL: _nats, CREDITS_DATABASE_URL: _credits, USAGE_DATABASE_URL: _usage, ...env } = process.env;
   const child = spawn(process.execPath, [join(ROOT, "tools/dist/demo.js"), ...args], {
     env: { ...env, TOLLBOOTH_HOME: home },
@@ -25,8 +26,15 @@ async function demo(...args: string[]): Promise<{ code: number | null; said: str
   onTestFinished(() => void child.kill("SIGKILL"));
   let said = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (text: Buffer) => (said += text.toString()));
-  const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
-  return { code, said };
+  const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+  return { child, said: () => said, ended };
+}
+
+/** Runs the demo to its end; answers its exit code and all that it said. */
+async function demo(...args: string[]): Promise<{ code: number | null; said: string }> {
+  const { said, ended } = startDemo(...args);
+  const code = await ended;
+  return { code, said: said() };
 }
 
 /** What it says that it sent and that was recorded: events, prompt and completion tokens. */
@@ -79,6 +87,19 @@ test(
     expect(second.code).toBe(1);
   },
   2 * DEMO_MS,
+);
+
+test(
+  "whoever ends the demo ends the platform that it has started",
+  async () => {
+    const { child, said, ended } = startDemo("--events", "5000", "--speed", "5");
+    expect(await until(() => said().includes("sent twice on purpose"), DEMO_MS)).toBe(true);
+    child.kill("SIGTERM");
+    expect(await ended).toBe(1);
+    expect(said()).toContain("Stopping ...");
+    expect(processesOf(home)).toEqual([]);
+  },
+  DEMO_MS,
 );
 
 test("an unknown option or a wrong number is told in one sentence", async () => {

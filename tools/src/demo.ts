@@ -68,9 +68,13 @@ async function scriptOf({ events, seed, speed, trace }: Options): Promise<Script
   const requests =
     trace === undefined
       ? traffic(diceOf(seed), events, Date.now())
-      : readTrace(await readFile(trace, "utf8"), Date.now());
+      : readTrace(await readFile(trace, "utf8").catch(unreadable), Date.now());
   const run = `${seed}-${Math.floor(Date.now() / 1000).toString(36)}`;
   return { requests, seed, run, isTrace: trace !== undefined, speed };
+}
+
+function unreadable(error: Error): never {
+  throw new Error(`The trace cannot be read: ${error.message}.`);
 }
 
 /** What was started for the demo ends with it, whoever ends it. */

@@ -17,7 +17,10 @@ export function openProgress(total: number): Progress {
       format: `  ${isTerminal ? "{bar} " : ""}{value} of {total} events recorded, {speed}/s`,
       noTTYOutput: true,
       notTTYSchedule: LINE_EVERY_MS,
-      hideCursor: true,
+      // It would end the process on a signal, and the terminal would stay as it was set for the bar.
+      gracefulExit: false,
+      hideCursor: false,
+      linewrap: true,
     },
     Presets.shades_classic,
   );

@@ -12,17 +12,15 @@ import { Keys, type Keyed } from "@tollbooth/shared/idempotency";
 import { Inbox } from "@tollbooth/shared/inbox";
 import { traceHeaders, type TraceHeaders } from "@tollbooth/shared/telemetry";
 import type { Account, PeriodCharge } from "./account.ts";
-import { saveAccounts, saveLots, type Change } from "./accounts.store.ts";
 import { factsOf, tellBalance } from "./balance.ts";
 import { hashLine, type StoredLine } from "./chain.ts";
 import type { Command } from "./command.ts";
-import { saveHolds } from "./holds.store.ts";
-import { appendLines, storedLine } from "./journal.store.ts";
+import { storedLine } from "./journal.store.ts";
 import { decide, type Decision } from "./ledger.ts";
 import { load, type Clock } from "./loading.ts";
 import { tellNotices, type Told } from "./notices.store.ts";
-import { saveCharges } from "./periods.store.ts";
 import { CONSUMER } from "./rows.ts";
+import { save } from "./saving.ts";
 
 /** A command to be posted, with what makes it happen once: a caller's key, or the id of the event that brought it. */
 export interface Post {
@@ -123,21 +121,4 @@ function apply(fold: Fold, item: Post): Reply | Fault {
     decision.refusal ??
     new Reply(JSON.stringify(item.tell === undefined ? tellBalance(factsOf(decision.account)) : item.tell(decision)))
   );
-}
-
-async function save(
-  tx: Tx,
-  before: ReadonlyMap<string, Account>,
-  { accounts, heads, lines, charges }: Fold,
-): Promise<void> {
-  const changes: Change[] = [];
-  for (const [userId, account] of before) {
-    const after = accounts.get(userId) as Account;
-    if (after !== account) changes.push({ before: account, after, head: heads.get(userId) as string });
-  }
-  await saveAccounts(tx, changes);
-  await saveLots(tx, changes);
-  await saveHolds(tx, changes);
-  await saveCharges(tx, changes, charges);
-  await appendLines(tx, lines);
 }

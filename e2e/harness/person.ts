@@ -6,7 +6,7 @@ import type { Command, Role, Route } from "@tollbooth/shared/contract";
 import { commands } from "@tollbooth/shared/contracts/all";
 import { signToken } from "../../tools/src/jwt.ts";
 import { expectPromised, type Answer, type Problem } from "./answer.ts";
-import type { Reach } from "./setup.ts";
+import type { Reach } from "./platform.ts";
 
 export const PREFIX = "/api/v1/credits";
 const TTL_S = 3600;

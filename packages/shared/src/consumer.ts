@@ -10,7 +10,7 @@ import { isTransient } from "./db.ts";
 import type { Log } from "./log.ts";
 import { Loop } from "./loop.ts";
 import { ACK_PENDING_MAX, pull, type Delivery, type Stream, type Streams } from "./streams.ts";
-import { inSpan, linkTo, SpanKind } from "./telemetry.ts";
+import { inSpan, linkTo, markFailed, SpanKind, type Span } from "./telemetry.ts";
 
 export interface ConsumerOptions {
   readonly bus: Bus;
@@ -82,30 +82,42 @@ export function consume(options: ConsumerOptions): { close: () => Promise<void> 
 }
 
 /** Answers whether the message was dealt with; if not it was asked for again. Never throws. */
-async function applyOne(options: ConsumerOptions, message: Delivery): Promise<boolean> {
-  const { subject, log } = options;
+function applyOne(options: ConsumerOptions, message: Delivery): Promise<boolean> {
+  const { subject, durable, log } = options;
   const attributes = {
     "messaging.system": "nats",
+    "messaging.operation.name": "process",
+    "messaging.operation.type": "process",
     "messaging.destination.name": message.subject,
+    "messaging.consumer.group.name": durable,
     "messaging.message.id": message.headers["ce-id"] ?? "",
   };
+  const span = { kind: SpanKind.CONSUMER, parent: message.trace, links: linkTo(message.trace), attributes };
+  return inSpan(`process ${subject}`, span, async (current) => {
+    try {
+      await applyOrBury(options, message, current);
+      crashPoint("consumer.before-ack");
+      message.ack();
+      return true;
+    } catch (error) {
+      markFailed(current, error);
+      log.warn({ err: error, stream: message.stream, seq: message.seq }, "a message waits");
+      message.nak(NAK_DELAY_MS * (0.5 + Math.random()));
+      return false;
+    }
+  });
+}
+
+async function applyOrBury(options: ConsumerOptions, message: Delivery, span: Span): Promise<void> {
+  const { stream, seq } = message;
   try {
-    await inSpan(
-      `process ${subject}`,
-      { kind: SpanKind.CONSUMER, parent: message.trace, links: linkTo(message.trace), attributes },
-      () => options.apply(message),
-    ).catch(async (error: unknown) => {
-      if (isTransient(error)) throw error;
-      log.error({ err: error, stream: message.stream, seq: message.seq }, "a message was buried");
-      await options.bury(message, error instanceof Error ? error.message : String(error));
-    });
-    crashPoint("consumer.before-ack");
-    message.ack();
-    return true;
+    await options.apply(message);
+    options.log.debug({ stream, seq }, "a message was applied");
   } catch (error) {
-    log.warn({ err: error, stream: message.stream, seq: message.seq }, "a message waits");
-    message.nak(NAK_DELAY_MS * (0.5 + Math.random()));
-    return false;
+    if (isTransient(error)) throw error;
+    markFailed(span, error);
+    options.log.error({ err: error, stream, seq }, "a message was buried");
+    await options.bury(message, error instanceof Error ? error.message : String(error));
   }
 }
 

@@ -92,6 +92,8 @@ function publish(row: Due, streams: Streams): Promise<Published> {
   const messageId = row.attempts === 0 ? row.event_id : `${row.event_id}:r${row.attempts}`;
   const attributes = {
     "messaging.system": "nats",
+    "messaging.operation.name": "publish",
+    "messaging.operation.type": "send",
     "messaging.destination.name": row.subject,
     "messaging.message.id": row.event_id,
   };

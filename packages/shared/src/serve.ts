@@ -57,16 +57,15 @@ async function answer(endpoint: Endpoint, message: ServiceMsg, log: Log): Promis
 }
 
 async function logged(endpoint: Endpoint, message: ServiceMsg, log: Log): Promise<Reply> {
+  const facts = { subject: endpoint.contract.subject, request_id: message.headers?.get(HEADER.request) };
   try {
-    return await endpoint.answer(message.data, decodeAsk(message.headers));
+    const reply = await endpoint.answer(message.data, decodeAsk(message.headers));
+    log.debug(facts, "answered");
+    return reply;
   } catch (thrown) {
     const fault = Fault.from(thrown);
-    const facts = {
-      subject: endpoint.contract.subject,
-      code: fault.code,
-      request_id: message.headers?.get(HEADER.request),
-    };
-    log[fault.code === "internal" ? "error" : "debug"]({ ...facts, err: fault.more.cause ?? fault }, "refused");
+    const { code } = fault;
+    log[code === "internal" ? "error" : "debug"]({ ...facts, code, err: fault.more.cause ?? fault }, "refused");
     throw fault;
   }
 }

@@ -62,13 +62,18 @@ export async function inSpan<T>(name: string, options: SpanOptions, work: (span:
   try {
     return await context.with(trace.setSpan(from, span), () => work(span));
   } catch (thrown) {
-    const code = thrown instanceof Fault ? thrown.code : "internal";
-    span.setAttribute("error.type", code);
-    if (OUR_FAULTS.has(code)) span.setStatus({ code: SpanStatusCode.ERROR });
+    markFailed(span, thrown);
     throw thrown;
   } finally {
     span.end();
   }
+}
+
+/** Tells in a span what was thrown; the span has failed by it unless it is an ordinary refusal. */
+export function markFailed(span: Span, thrown: unknown): void {
+  const code = thrown instanceof Fault ? thrown.code : "internal";
+  span.setAttribute("error.type", code);
+  if (OUR_FAULTS.has(code)) span.setStatus({ code: SpanStatusCode.ERROR });
 }
 
 /** The active trace as headers; empty where there is none. */

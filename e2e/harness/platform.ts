@@ -1,0 +1,65 @@
+/** The whole platform as processes, from what was built, in a folder of its own. */
+import { findBroker, testFolder } from "@tollbooth/shared/testing/find";
+import { openBroker } from "@tollbooth/shared/testing/nats";
+import { settings as credits } from "../../services/credits/src/config.ts";
+import { settings as gateway } from "../../services/gateway/src/config.ts";
+import { settings as usage } from "../../services/usage/src/config.ts";
+import type { Signing } from "../../tools/src/jwt.ts";
+import { Platform } from "../../tools/src/platform.ts";
+
+/** What a test needs to talk to a platform. */
+export interface Reach {
+  readonly gatewayUrl: string;
+  readonly natsUrl: string;
+  readonly databaseUrls: Platform["databaseUrls"];
+  readonly signing: Signing;
+}
+
+/** A platform that its owner may also hurt. */
+export interface Own {
+  readonly platform: Platform;
+  readonly reach: Reach;
+  /** Its data and logs. */
+  readonly folder: string;
+  /** Stops it and removes its folder. */
+  close(): Promise<void>;
+}
+
+export const SIGNING: Signing = {
+  secret: "dev-end-to-end-tests-of-tollbooth-only",
+  issuer: "tollbooth",
+  audience: "tollbooth",
+};
+
+/** Starts a platform with these settings; the environment's own settings of our services mean nothing to it. */
+export async function openPlatform(name: string, env: NodeJS.ProcessEnv = {}): Promise<Own> {
+  const { folder, remove } = await testFolder(name);
+  const broker = await otherBroker();
+  const settings = { ...unset(), ...(broker && { NATS_URL: broker.url }), AUTH_JWT_SECRET: SIGNING.secret, ...env };
+  const close = async (platform?: Platform) => {
+    await platform?.stop();
+    await broker?.close();
+    await remove();
+  };
+  try {
+    const platform = await Platform.start({ folder, fsync: false, env: settings });
+    const { gatewayUrl, natsUrl, databaseUrls } = platform;
+    const reach = { gatewayUrl, natsUrl, databaseUrls, signing: SIGNING };
+    return { platform, reach, folder, close: () => close(platform) };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** The environment without any setting of our services. */
+export function unset(): NodeJS.ProcessEnv {
+  const known = new Set(Object.keys({ ...credits, ...gateway, ...usage }));
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !known.has(name)));
+}
+
+/** Where there is no nats-server for the platform to start, what the integration tests use. */
+async function otherBroker() {
+  const source = await findBroker();
+  return source.kind === "program" ? undefined : openBroker(source);
+}

@@ -32,8 +32,9 @@ export default defineConfig({
         testTimeout: 60_000,
         hookTimeout: 120_000,
       }),
+      // Each file has a platform of its own, and mostly waits.
       project("faults", ["faults/**/*.test.ts"], {
-        fileParallelism: false,
+        maxWorkers: 2,
         testTimeout: 180_000,
         hookTimeout: 120_000,
       }),

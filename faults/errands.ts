@@ -15,7 +15,7 @@ export interface Errand {
 interface Setting {
   readonly name: string;
   readonly user: string;
-  readonly everybody: readonly [string, ...string[]];
+  readonly everybody: readonly string[];
   readonly random: Random;
   readonly tokens: Readonly<Record<"user" | "service" | "admin", string>>;
 }
@@ -25,7 +25,7 @@ const BATCH_MAX = 6;
 const REMEMBERED_MAX = 50;
 
 // prettier-ignore
-const USES: readonly [object, ...object[]] = [
+const USES: readonly object[] = [
   { service: "openai", model: "gpt-4o-mini", input_tokens: 1200, output_tokens: 300 },
   { service: "openai", model: "gpt-4o", input_tokens: 15_000, cached_tokens: 1000, output_tokens: 2100 },
   { service: "openrouter", model: "meta-llama/llama-3.3-70b-instruct:free", tokens: 900 },
@@ -38,7 +38,7 @@ const UNPRICED = { service: "elsewhere", model: "unheard-of", tokens: 10 };
 
 type Kind = "track" | "trackFor" | "batch" | "allocate" | "deduct" | "refused" | "repeat" | "other";
 // prettier-ignore
-const KINDS: readonly [Kind, ...Kind[]] = [
+const KINDS: readonly Kind[] = [
   "track", "track", "track", "track", "trackFor", "batch", "allocate", "allocate", "allocate", "deduct", "deduct", "deduct", "refused", "repeat", "other",
 ];
 

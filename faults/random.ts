@@ -23,8 +23,10 @@ export class Random {
     return this.fraction() < share;
   }
 
-  pick<T>(list: readonly [T, ...T[]]): T {
-    return list[Math.floor(this.fraction() * list.length)] ?? list[0];
+  /** One of a list. Throws on an empty one. */
+  pick<T>(list: readonly T[]): T {
+    if (list.length === 0) throw new Error("there is nothing to pick from");
+    return list[this.whole(0, list.length - 1)] as T;
   }
 
   /** One that goes its own way from here: what it is used for does not disturb this one. */

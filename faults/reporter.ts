@@ -21,12 +21,14 @@ const BURST_MAX = 12;
 /** Before that an event may simply not have had its turn. */
 const SEND_AGAIN_AFTER_MS = 3_000;
 const ASK_MAX = 500;
+/** A service that was killed with a question in its hands never answers it. */
+const ASK_PATIENCE_MS = 1_000;
 const TWICE = 0.1;
 
 export class Reporter {
   readonly #world: World;
   readonly #source: string;
-  readonly #users: readonly [string, ...string[]];
+  readonly #users: readonly string[];
   readonly #random: Random;
   readonly #effects: Effect[];
   readonly #kept = new Map<string, Kept>();
@@ -37,7 +39,7 @@ export class Reporter {
   sentAgain = 0;
 
   /** Begins to report for these users; what it reports is added to `effects`. */
-  constructor(world: World, source: string, users: readonly [string, ...string[]], random: Random, effects: Effect[]) {
+  constructor(world: World, source: string, users: readonly string[], random: Random, effects: Effect[]) {
     this.#world = world;
     this.#source = source;
     this.#users = users;
@@ -104,7 +106,8 @@ export class Reporter {
     const asked = [...this.#kept.values()].filter(({ times }) => times > 0).slice(0, ASK_MAX);
     if (asked.length === 0) return new Set();
     const events = asked.map(({ eventId, effect }) => ({ user_id: effect.userId, event_id: eventId }));
-    const answers = await this.#world.bus.ask(usageEventOutcomes, { source: this.#source, events });
+    const deadlineMs = Date.now() + ASK_PATIENCE_MS;
+    const answers = await this.#world.bus.ask(usageEventOutcomes, { source: this.#source, events }, { deadlineMs });
     for (const { event_id: eventId, outcome } of answers) {
       if (outcome === "unknown") continue;
       const kept = this.#kept.get(eventId);

@@ -66,9 +66,12 @@ export class Rest {
 }
 
 /** More than the gateway takes to give up. */
-export const PATIENCE_MS = 12_000;
+export const PATIENCE_MS = 5_000;
 const RETRY_AFTER_MS = 200;
 
 function nameOf(error: unknown): string {
-  return error instanceof Error && error.name === "TimeoutError" ? "too late" : "cut off";
+  if (!(error instanceof Error)) return "no answer";
+  if (error.name === "TimeoutError") return "too late";
+  const cause = error.cause instanceof Error && "code" in error.cause ? error.cause.code : undefined;
+  return cause === "ECONNREFUSED" ? "nobody there" : "cut off";
 }

@@ -8,7 +8,7 @@ import { Reporter } from "./reporter.ts";
 import { PATIENCE_MS, Rest } from "./rest.ts";
 import type { World } from "./world.ts";
 
-const CLIENTS = 10;
+const CLIENTS = 6;
 const THINK_MAX_MS = 40;
 /** Some clients do not wait, and ask again while their first request is still being worked on. */
 const HASTE = 0.1;
@@ -23,7 +23,7 @@ export class Traffic {
   readonly effects: Effect[] = [];
   /** Definite answers that no client should get. */
   readonly surprises: string[] = [];
-  readonly users: readonly [string, ...string[]];
+  readonly users: readonly string[];
   readonly rest: Rest;
   readonly reporter: Reporter;
   readonly #left: Errand[] = [];
@@ -34,7 +34,7 @@ export class Traffic {
 
   /** Begins. `name` makes the users and the keys unique. */
   static async start(world: World, name: string, random: Random): Promise<Traffic> {
-    const users = Array.from({ length: CLIENTS }, (_, i) => `${name}-user-${i}`) as [string, ...string[]];
+    const users = Array.from({ length: CLIENTS }, (_, i) => `${name}-user-${i}`);
     const tokens = new Map<string, string>();
     for (const user of users) tokens.set(user, await world.platform.tokenFor(user, ["user"]));
     const admin = await world.platform.tokenFor(`${name}-admin`, ["admin"]);
@@ -53,7 +53,7 @@ export class Traffic {
   private constructor(
     world: World,
     name: string,
-    users: readonly [string, ...string[]],
+    users: readonly string[],
     random: Random,
     errandsOf: (user: string, random: Random) => Errands,
   ) {
@@ -75,6 +75,13 @@ export class Traffic {
     if (await until(isFlowing, QUIET_WITHIN_MS)) return;
     const got = `${this.events - events} events, ${this.postings - postings} postings, ${this.reporter.confirmed - confirmed} reports`;
     throw new Error(`traffic does not flow: of ${more} each there came ${got} in ${QUIET_WITHIN_MS / 1000} s`);
+  }
+
+  /** Settles when so many more requests have been answered, whichever. Throws where they are not. */
+  async answers(more: number): Promise<void> {
+    const wanted = this.events + this.postings + more;
+    if (await until(() => this.events + this.postings >= wanted, QUIET_WITHIN_MS)) return;
+    throw new Error(`${more} requests were not answered in ${QUIET_WITHIN_MS / 1000} s`);
   }
 
   /** Asks for nothing new; answers what is still not known of at `untilMs` (of performance.now), which should be nothing. */

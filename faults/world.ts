@@ -2,15 +2,20 @@
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll } from "vitest";
 import { openBus, type Bus } from "@tollbooth/shared/bus";
 import { openDb } from "@tollbooth/shared/db";
 import { until } from "@tollbooth/shared/local/condition";
 import { openLog } from "@tollbooth/shared/log";
+import { sql } from "@tollbooth/shared/sql";
 import { Streams } from "@tollbooth/shared/streams";
 import { Platform, type Part } from "../tools/src/platform.ts";
+import type { Service } from "../tools/src/service.ts";
 import type { Books } from "../tools/src/reconcile.ts";
 
-const NO_LIMIT = "999999999";
+/** No rate limits; and a request whose service was killed with it in its hands is given up soon. */
+const SETTINGS = { RATE_LIMIT_USER: "999999999", RATE_LIMIT_ADDRESS: "999999999", REQUEST_TIMEOUT_MS: "3000" };
 /** Servers that somebody gave us are not ours to kill: these tests start their own. */
 const GIVEN = ["NATS_URL", "CREDITS_DATABASE_URL", "USAGE_DATABASE_URL", "GATEWAY_PORT", "CRASH_AT"];
 const ENDS_WITHIN_MS = 20_000;
@@ -30,8 +35,8 @@ export class World {
     // Postgres may run as another user, who has to get to its data.
     await chmod(folder, 0o755);
     const said: string[] = [];
-    const env = { ...process.env, RATE_LIMIT_USER: NO_LIMIT, RATE_LIMIT_ADDRESS: NO_LIMIT };
-    for (const name of GIVEN) delete (env as NodeJS.ProcessEnv)[name];
+    const env: NodeJS.ProcessEnv = { ...process.env, ...SETTINGS };
+    for (const name of GIVEN) delete env[name];
     const platform = await Platform.start({ folder, fsync: false, env, tell: (sentence) => void said.push(sentence) });
     const log = openLog("faults", "silent");
     const bus = await openBus({ url: platform.natsUrl, name: "faults", log });
@@ -58,18 +63,42 @@ export class World {
     await this.gone(name, pid);
   }
 
+  /** Lets a process stand still, as one does whose machine is overcommitted or moved. */
+  async freeze(name: Part, forMs: number): Promise<void> {
+    this.platform.part(name).kill("SIGSTOP");
+    await pause(forMs);
+    this.platform.part(name).kill("SIGCONT");
+  }
+
+  /** Starts a service anew with orders to crash when it passes a point the nth time. Settles when it has crashed there. */
+  async crashAt(service: Service, point: string, nth: number): Promise<void> {
+    await this.platform.restart(service, { CRASH_AT: `${point}:${nth}` });
+    const { pid } = this.platform.part(service);
+    if (pid === undefined) throw new Error(`${service} did not start`);
+    await this.gone(service, pid);
+    const last = this.said.findLast((sentence) => sentence.startsWith(service));
+    if (last !== `${service} ended (SIGKILL) and is started again.`)
+      throw new Error(`${service} should have crashed at ${point}, but: ${last}`);
+  }
+
+  /** Ends every connection that a service has to its database, as a database does that is restarted or failed over. */
+  async cutConnections(service: keyof Books): Promise<void> {
+    const cut = await this.books[service].run(
+      sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = ${`tollbooth-${service}`}`,
+    );
+    if (cut === 0) throw new Error(`${service} has no connection to its database`);
+  }
+
+  /** Lets the broker forget what was acknowledged: it delivers all that it holds again. */
+  async deliverAgain(stream: string, durable: string): Promise<void> {
+    const manager = await this.bus.connection.jetstreamManager();
+    await manager.consumers.delete(stream, durable);
+  }
+
   /** Settles when a process has ended. Throws where it does not. */
   async gone(name: Part, pid: number): Promise<void> {
     if (await until(() => this.platform.part(name).pid !== pid, ENDS_WITHIN_MS)) return;
     throw new Error(`${name} still runs after ${ENDS_WITHIN_MS / 1000} s`);
-  }
-
-  /** The process of a part that runs now. Throws where none does within a while. */
-  async pidOf(name: Part): Promise<number> {
-    await until(() => this.platform.part(name).pid !== undefined, ENDS_WITHIN_MS);
-    const { pid } = this.platform.part(name);
-    if (pid === undefined) throw new Error(`${name} does not run`);
-    return pid;
   }
 
   /** Stops everything; the folder with the logs stays where something failed. */
@@ -79,4 +108,21 @@ export class World {
     if (hasFailed) console.log(`logs: ${join(this.#folder, "logs")}`);
     else await rm(this.#folder, { recursive: true });
   }
+}
+
+/** Opens a world for the test file that calls this at its top level. The logs stay where a test has failed. */
+export function worldOfThisFile(): () => World {
+  let world: World | undefined;
+  let hasFailed = false;
+  beforeAll(async () => {
+    world = await World.open();
+  });
+  afterEach(({ task }) => {
+    hasFailed ||= task.result?.state === "fail";
+  });
+  afterAll(async () => world?.close(hasFailed));
+  return () => {
+    if (world === undefined) throw new Error("the world opens before the file's first test");
+    return world;
+  };
 }

@@ -1,28 +1,41 @@
 /** `npm run audit`: whether the books of the platform of this checkout balance. Exit code 1 when anything differs. */
+import { mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import Table from "cli-table3";
 import { Command } from "commander";
-import { openDb } from "@tollbooth/shared/db";
 import { attach } from "./attach.ts";
 import { audit, quiet, type Finding } from "./books.ts";
+import { HOME } from "./checkout.ts";
+import { withBooks } from "./ledgers.ts";
+import { keepRoot, rootsThatDiffer } from "./roots.ts";
 
-const command = new Command("npm run audit --")
+const command: Command = new Command("npm run audit --")
   .description("Tries every law of the books and says where one does not hold. Exit code 1 when anything differs.")
   .option("--wait <seconds>", "first wait until nothing is on its way any more, so long at most", Number, 45)
+  .option(
+    "--roots <file>",
+    "where dated roots over all journals are kept; tried, then added to",
+    join(HOME, "roots.jsonl"),
+  )
   .option("--json", "for programs: an array of findings")
   .parse();
-const { wait, json } = command.opts<{ wait: number; json?: true }>();
+const { wait, roots, json } = command.opts<{ wait: number; roots: string; json?: true }>();
 
 const { databaseUrls } = await attach(process.env).catch((error: Error) => command.error(error.message));
-const open = (of: "credits" | "usage") => openDb({ url: databaseUrls[of], name: "audit", poolMax: 2 });
-const books = { credits: open("credits"), usage: open("usage") };
-try {
+await withBooks(databaseUrls, async (books) => {
   await quiet(books, wait * 1000);
-  const findings = await audit(books);
+  const { checked, breaches } = await rootsThatDiffer(books.credits, roots);
+  const says = `the journals are what ${checked} kept roots say they were`;
+  const findings: Finding[] = [...(await audit(books)), { invariant: 1, of: "credits", says, breaches }];
+  const balanced = findings.every((finding) => finding.breaches.length === 0);
   console.log(json ? JSON.stringify(findings, undefined, 2) : report(findings));
-  process.exitCode = findings.every(({ breaches }) => breaches.length === 0) ? 0 : 1;
-} finally {
-  await Promise.all([books.credits.close(), books.usage.close()]);
-}
+  process.exitCode = balanced ? 0 : 1;
+  // A root of books that do not balance would prove the wrong thing later.
+  if (!balanced) return;
+  await mkdir(dirname(roots), { recursive: true });
+  const { at, users, root } = await keepRoot(books.credits, roots);
+  if (!json) console.log(`Root of ${users} journals as of ${at}: ${root}`);
+}).catch((error: Error) => command.error(error.message));
 
 function report(findings: readonly Finding[]): string {
   const table = new Table({ head: ["", "#", "of", "law"], style: { head: [], border: [] } });

@@ -1,6 +1,7 @@
 /** The audit itself: every law that the platform promises, tried on its databases. */
 import { z } from "zod";
 import { laws as creditsLaws } from "@tollbooth/credits/laws";
+import { verify } from "@tollbooth/credits/verify";
 import type { Db } from "@tollbooth/shared/db";
 import { breachesOf } from "@tollbooth/shared/law";
 import { until } from "@tollbooth/shared/local/condition";
@@ -26,9 +27,16 @@ export async function audit(books: Books): Promise<Finding[]> {
     return findings;
   };
   const outcomes = await eventsWithoutOutcome(books);
+  const chains = await verify(books.credits);
   const findings: Finding[] = [
     ...(await own("credits", creditsLaws)),
     ...(await own("usage", usageLaws)),
+    {
+      invariant: 1,
+      of: "credits",
+      says: `the hash chains of ${chains.users} journals hold, ${chains.lines} lines`,
+      breaches: chains.breaks,
+    },
     {
       invariant: 2,
       of: "both",

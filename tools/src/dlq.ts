@@ -29,6 +29,7 @@ interface Name {
 
 /** A letter's text may have 64 KB, so that a page of them fits into one message. */
 const PAGE = 50;
+const LINE_MAX = 60;
 const SERVICES = Object.keys(OFFICES) as Service[];
 
 const program = new Command("npm run dlq --")
@@ -132,8 +133,6 @@ async function page(bus: Bus, service: Service, after: string, limit: number): P
 function tell(value: object): void {
   console.log(JSON.stringify(value, undefined, 2));
 }
-
-const LINE_MAX = 60;
 
 function oneLine(text: string): string {
   const line = text.replaceAll(/\s+/g, " ");

@@ -48,17 +48,21 @@ export class Loop {
       // A wake during the round is for what the round may not have seen, so it starts the next one at once.
       this.#wake = new AbortController();
       const watchdog = setTimeout(() => onStall(name), stallMs);
-      let pause = pauseMs;
       try {
         await round(this.#closing.signal);
-      } catch (error) {
-        log.warn({ err: error, loop: name }, "a round failed; trying again");
-        // Jittered, so that replicas that failed together do not come back together.
-        pause = Math.max(pauseMs, ERROR_PAUSE_MS * (0.5 + Math.random()));
-      } finally {
         clearTimeout(watchdog);
+        await this.#pause(pauseMs, this.#wake.signal);
+      } catch (error) {
+        clearTimeout(watchdog);
+        log.warn({ err: error, loop: name }, "a round failed; trying again");
+        // Nobody wakes it from this pause: what failed will most likely fail again just now. Jittered, so that replicas
+        // that failed together do not come back together.
+        await this.#pause(Math.max(pauseMs, ERROR_PAUSE_MS * (0.5 + Math.random())), this.#closing.signal);
       }
-      if (!this.#closing.signal.aborted) await delay(pause, undefined, { signal: this.#wake.signal }).catch(() => {});
     }
+  }
+
+  async #pause(ms: number, until: AbortSignal): Promise<void> {
+    if (!this.#closing.signal.aborted) await delay(ms, undefined, { signal: until }).catch(() => {});
   }
 }

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { crashPoint } from "./crash.ts";
 import type { Db, Session } from "./db.ts";
 import { sql, table } from "./sql.ts";
-import { streamOf, type Published, type Streams } from "./streams.ts";
+import { isRefusedForGood, streamOf, type Published, type Streams } from "./streams.ts";
 import { inSpan, SpanKind, traceHeaders } from "./telemetry.ts";
 
 const RELAY_LOCK = 7_105_115;
@@ -110,11 +110,16 @@ async function record(
 ): Promise<void> {
   const published: { id: string; seq: number; epoch: string | undefined }[] = [];
   const notices: string[] = [];
-  const refused: { id: string; error: string }[] = [];
+  const refused: { id: string; error: string; forGood: boolean }[] = [];
   due.forEach((row, i) => {
     const result = results[i] as PromiseSettledResult<Published>;
     const stream = streamOf(row.subject);
-    if (result.status === "rejected") refused.push({ id: row.id, error: String(result.reason).slice(0, 500) });
+    if (result.status === "rejected")
+      refused.push({
+        id: row.id,
+        error: String(result.reason).slice(0, 500),
+        forGood: isRefusedForGood(result.reason),
+      });
     else if (stream.confirmedBy === undefined) notices.push(row.id);
     else published.push({ id: row.id, seq: result.value.seq, epoch: epochs.get(stream.name) });
   });
@@ -127,9 +132,11 @@ async function record(
     );
   }
   if (refused.length > 0) {
-    const rows = table({ id: "bigint", error: "text" }, refused);
+    const rows = table({ id: "bigint", error: "text", forGood: "boolean" }, refused);
+    // What is refused for good waits for an operator, whom the audit tells of it, and not in the way of the others.
     await session.run(
-      sql`update outbox set next_at = now() + interval '1 second', last_error = r.error from ${rows} as r (id, error) where outbox.id = r.id`,
+      sql`update outbox set next_at = now() + interval '1 second', last_error = r.error, failed_at = case when r.for_good then now() end
+          from ${rows} as r (id, error, for_good) where outbox.id = r.id`,
     );
     throw new Error(`the broker refused ${refused.length} of ${due.length} events: ${refused[0]?.error}`);
   }

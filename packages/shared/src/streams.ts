@@ -2,6 +2,7 @@
 import {
   AckPolicy,
   DiscardPolicy,
+  ErrorCode,
   headers as natsHeaders,
   NatsError,
   nanos,
@@ -142,6 +143,15 @@ export class Streams {
   #manage<T>(work: (manager: JetStreamManager) => Promise<T>): Promise<T> {
     return this.#bus.whileConnected(async () => work(await this.#bus.connection.jetstreamManager({ checkAPI: false })));
   }
+}
+
+const TOO_LARGE_FOR_THE_STREAM = 10_054;
+const TOO_LARGE_FOR_THE_BROKER: string = ErrorCode.MaxPayloadExceeded;
+
+/** Whether the broker will never take a message, however often it is sent. */
+export function isRefusedForGood(error: unknown): boolean {
+  if (!(error instanceof NatsError)) return false;
+  return error.code === TOO_LARGE_FOR_THE_BROKER || error.api_error?.err_code === TOO_LARGE_FOR_THE_STREAM;
 }
 
 /** Which stream carries a subject. */

@@ -56,6 +56,41 @@ test.runIf(process.platform === "linux")("kill -9 of npm start leaves no process
   expect(processesOf(home)).toEqual([]);
 });
 
+test.runIf(process.platform === "linux")(
+  "SIGTERM ends all of it within 10 s, and the next start finds the data again",
+  async () => {
+    const [cold, first] = await startTimed();
+    await tryIt(first);
+    const [before] = await tryIt(first);
+    const begin = performance.now();
+    first.process.kill("SIGTERM");
+    expect(await first.ended).toBe(0);
+    const stop = Math.round(performance.now() - begin);
+    expect(stop).toBeLessThan(10_000);
+    expect(processesOf(home)).toEqual([]);
+
+    const [again, second] = await startTimed();
+    const [after] = await tryIt(second);
+    // What was tried in between: one use, one grant of 25.
+    expect(Math.round(balanceIn(after))).toBe(Math.round(balanceIn(before)) + 25);
+    console.log(
+      `npm start: ready after ${cold} ms, stopped after ${stop} ms, ready again with its data after ${again} ms`,
+    );
+  },
+);
+
+/** How long it takes until it is ready, in milliseconds. */
+async function startTimed(): Promise<[tookMs: number, started: Started]> {
+  const begin = performance.now();
+  const platform = npmStart(home, port);
+  await isReady(platform);
+  return [Math.round(performance.now() - begin), platform];
+}
+
+function balanceIn(answer: unknown): number {
+  return Number((answer as { balance: string }).balance);
+}
+
 test("a port that is taken is told in one sentence", async () => {
   const server = createServer().listen(port, "127.0.0.1");
   const started = npmStart(home, port);

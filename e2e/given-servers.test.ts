@@ -7,7 +7,7 @@ import { until } from "@tollbooth/shared/local/condition";
 import { findBroker, findPostgres, testFolder } from "@tollbooth/shared/testing/find";
 import { openBroker } from "@tollbooth/shared/testing/nats";
 import { urlOf } from "@tollbooth/shared/testing/postgres";
-import { makeDatabases } from "../tools/src/databases.ts";
+import { databaseSetting, forEachOwner, makeDatabases, OWNERS } from "../tools/src/databases.ts";
 import { Platform } from "../tools/src/platform.ts";
 import { breaches } from "./harness/books.ts";
 import { Person, somebody } from "./harness/person.ts";
@@ -16,8 +16,14 @@ import { SIGNING, unset } from "./harness/platform.ts";
 const { folder, remove } = await testFolder("given");
 const postgres = await findPostgres();
 const broker = await openBroker(await findBroker());
-const databases = await makeDatabases(postgres.url, { credits: somebody("password"), usage: somebody("password") });
-const given = { NATS_URL: broker.url, CREDITS_DATABASE_URL: databases.credits, USAGE_DATABASE_URL: databases.usage };
+const databases = await makeDatabases(
+  postgres.url,
+  forEachOwner(() => somebody("password")),
+);
+const given = {
+  NATS_URL: broker.url,
+  ...Object.fromEntries(OWNERS.map((owner) => [databaseSetting(owner), databases[owner]])),
+};
 afterAll(async () => {
   await broker.close();
   await postgres.close();

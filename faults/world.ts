@@ -10,6 +10,7 @@ import { until } from "@tollbooth/shared/local/condition";
 import { openLog } from "@tollbooth/shared/log";
 import { sql } from "@tollbooth/shared/sql";
 import { Streams } from "@tollbooth/shared/streams";
+import { forEachOwner } from "../tools/src/databases.ts";
 import { Platform, type Part } from "../tools/src/platform.ts";
 import type { Service } from "../tools/src/service.ts";
 import type { Books } from "../tools/src/reconcile.ts";
@@ -44,10 +45,10 @@ export class World {
   }
 
   private constructor(platform: Platform, folder: string, said: string[], bus: Bus) {
-    const open = (of: "credits" | "usage") =>
-      openDb({ url: platform.databaseUrls[of], name: "faults", poolMax: 3, log: openLog("faults", "silent") });
     this.platform = platform;
-    this.books = { credits: open("credits"), usage: open("usage") };
+    this.books = forEachOwner((owner) =>
+      openDb({ url: platform.databaseUrls[owner], name: "faults", poolMax: 3, log: openLog("faults", "silent") }),
+    );
     this.bus = bus;
     this.streams = new Streams(bus);
     this.#folder = folder;

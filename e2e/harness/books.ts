@@ -1,20 +1,19 @@
 /** The platform's books, tried after a story: what the audit says of them. */
 import { inject } from "vitest";
-import { openDb } from "@tollbooth/shared/db";
 import { audit, quiet } from "../../tools/src/books.ts";
+import { openBooks } from "../../tools/src/ledgers.ts";
 
 /** After the last fault, and after the last request all the more, everything is quiet within this. */
 const QUIET_WITHIN_MS = 45_000;
 
 /** What the audit finds broken once nothing is on its way any more; dead letters that a story has left are no breach. */
 export async function breaches(databaseUrls = inject("platform").databaseUrls): Promise<string[]> {
-  const open = (of: "credits" | "usage") => openDb({ url: databaseUrls[of], name: "e2e", poolMax: 2 });
-  const books = { credits: open("credits"), usage: open("usage") };
+  const books = openBooks(databaseUrls, "e2e");
   try {
     if (!(await quiet(books, QUIET_WITHIN_MS))) return ["it did not become quiet"];
     const findings = (await audit(books)).filter(({ says }) => !says.startsWith("no dead letter"));
     return findings.flatMap((finding) => finding.breaches.map((breach) => `${finding.says}: ${breach}`));
   } finally {
-    await Promise.all([books.credits.close(), books.usage.close()]);
+    await books.close();
   }
 }

@@ -1,6 +1,6 @@
 /** The addresses of the platform of this checkout, for programs that come to it from outside. */
 import { HOME } from "./checkout.ts";
-import { databaseUrlsOf, type Owner } from "./databases.ts";
+import { databaseSetting, databaseUrlsOf, forEachOwner, type Owner } from "./databases.ts";
 import { readKept } from "./kept.ts";
 
 export interface Attached {
@@ -24,9 +24,6 @@ export async function attach(env: NodeJS.ProcessEnv, folder = HOME): Promise<Att
   return {
     gatewayUrl: given("GATEWAY_URL", `http://127.0.0.1:${env["GATEWAY_PORT"] || (kept?.gatewayPort ?? GATEWAY_PORT)}`),
     natsUrl: given("NATS_URL", kept && `nats://127.0.0.1:${kept.natsPort}`),
-    databaseUrls: {
-      credits: given("CREDITS_DATABASE_URL", ours?.credits),
-      usage: given("USAGE_DATABASE_URL", ours?.usage),
-    },
+    databaseUrls: forEachOwner((owner) => given(databaseSetting(owner), ours?.[owner])),
   };
 }

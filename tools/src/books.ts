@@ -1,18 +1,20 @@
 /** The audit itself: every law that the platform promises, tried on its databases. */
 import { z } from "zod";
 import { laws as creditsLaws } from "@tollbooth/credits/laws";
+import { laws as couponsLaws } from "@tollbooth/coupons/laws";
 import { verify } from "@tollbooth/credits/verify";
 import type { Db } from "@tollbooth/shared/db";
-import { breachesOf } from "@tollbooth/shared/law";
+import { breachesOf, type Law } from "@tollbooth/shared/law";
 import { until } from "@tollbooth/shared/local/condition";
 import { sql } from "@tollbooth/shared/sql";
 import { laws as usageLaws } from "@tollbooth/usage/laws";
-import { eventsWithoutOutcome, sumsThatDiffer, type Books } from "./reconcile.ts";
+import { OWNERS, type Owner } from "./databases.ts";
+import { awardsThatDiffer, eventsWithoutOutcome, sumsThatDiffer, type Books } from "./reconcile.ts";
 
 export interface Finding {
   /** Its number in docs/ARCHITECTURE.md, "What must hold". */
   readonly invariant: number;
-  readonly of: "credits" | "usage" | "both";
+  readonly of: Owner | "all";
   readonly says: string;
   /** Where it does not hold; empty where it holds. */
   readonly breaches: readonly string[];
@@ -20,7 +22,7 @@ export interface Finding {
 
 /** Tries every law; in the order of the invariants' numbers. */
 export async function audit(books: Books): Promise<Finding[]> {
-  const own = async (of: "credits" | "usage", laws: typeof creditsLaws): Promise<Finding[]> => {
+  const own = async (of: Owner, laws: readonly Law[]): Promise<Finding[]> => {
     const findings: Finding[] = [];
     for (const law of laws)
       findings.push({ of, invariant: law.invariant, says: law.says, breaches: await breachesOf(books[of], law) });
@@ -28,9 +30,11 @@ export async function audit(books: Books): Promise<Finding[]> {
   };
   const outcomes = await eventsWithoutOutcome(books);
   const chains = await verify(books.credits);
+  const awards = await awardsThatDiffer(books);
   const findings: Finding[] = [
     ...(await own("credits", creditsLaws)),
     ...(await own("usage", usageLaws)),
+    ...(await own("coupons", couponsLaws)),
     {
       invariant: 1,
       of: "credits",
@@ -39,33 +43,40 @@ export async function audit(books: Books): Promise<Finding[]> {
     },
     {
       invariant: 2,
-      of: "both",
+      of: "all",
       says: "what usage charged is what credits took, for every user",
       breaches: await sumsThatDiffer(books),
     },
-    { invariant: 4, of: "both", says: `each of ${outcomes.checked} events was applied`, breaches: outcomes.breaches },
+    {
+      invariant: 6,
+      of: "all",
+      says: `each of ${awards.checked} redemptions was awarded, for what its coupon is worth`,
+      breaches: awards.breaches,
+    },
+    { invariant: 4, of: "all", says: `each of ${outcomes.checked} events was applied`, breaches: outcomes.breaches },
     {
       invariant: 7,
-      of: "both",
+      of: "all",
       says: "nothing waits to be confirmed",
-      breaches: [...(await waiting("usage", books.usage)), ...(await waiting("credits", books.credits))],
+      breaches: await ofAll(books, waiting),
     },
     {
       invariant: 7,
-      of: "both",
+      of: "all",
       says: "no dead letter waits for an operator",
-      breaches: [...(await deadLetters("usage", books.usage)), ...(await deadLetters("credits", books.credits))],
+      breaches: await ofAll(books, deadLetters),
     },
   ];
   return findings.toSorted((a, b) => a.invariant - b.invariant);
 }
 
 /** Waits until every fact has been confirmed by its consumer; answers whether that came in time. */
-export function quiet({ usage, credits }: Books, withinMs: number): Promise<boolean> {
-  return until(
-    async () => (await waiting("usage", usage)).length + (await waiting("credits", credits)).length === 0,
-    withinMs,
-  );
+export function quiet(books: Books, withinMs: number): Promise<boolean> {
+  return until(async () => (await ofAll(books, waiting)).length === 0, withinMs);
+}
+
+async function ofAll(books: Books, look: (name: string, db: Db) => Promise<string[]>): Promise<string[]> {
+  return (await Promise.all(OWNERS.map((owner) => look(owner, books[owner])))).flat();
 }
 
 async function waiting(name: string, db: Db): Promise<string[]> {

@@ -4,8 +4,18 @@ import { openDb, type Db } from "@tollbooth/shared/db";
 import { sql } from "@tollbooth/shared/sql";
 
 /** The services that have a database. */
-export const OWNERS = ["credits", "usage"] as const;
+export const OWNERS = ["credits", "usage", "coupons"] as const;
 export type Owner = (typeof OWNERS)[number];
+
+/** A record with something of every owner. */
+export function forEachOwner<T>(make: (owner: Owner) => T): Record<Owner, T> {
+  return Object.fromEntries(OWNERS.map((owner) => [owner, make(owner)])) as Record<Owner, T>;
+}
+
+/** The setting that gives a service's database. */
+export function databaseSetting(owner: Owner): string {
+  return `${owner.toUpperCase()}_DATABASE_URL`;
+}
 
 const Found = z.object({ role: z.boolean(), database: z.boolean() });
 
@@ -33,7 +43,7 @@ export function databaseUrlsOf(serverUrl: string, passwords: Readonly<Record<Own
     url.pathname = `/${nameOf(owner)}`;
     return url.href;
   };
-  return { credits: urlOf("credits"), usage: urlOf("usage") };
+  return forEachOwner(urlOf);
 }
 
 async function makeDatabase(db: Db, name: string, password: string): Promise<void> {

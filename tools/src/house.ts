@@ -18,12 +18,19 @@ export interface Rooms {
 export const HOUSE: Readonly<Record<string, Rooms>> = {
   credits: {
     main: ["main", "config"],
-    doors: ["handlers", "read-handlers", "money-handlers", "hold-handlers", "tier-handlers", "caller", "charges"],
+    doors: ["handlers", "read-handlers", "money-handlers", "hold-handlers", "tier-handlers", "caller", "events", "charges", "awards"],
     middle: ["posting", "loading", "saving", "settling"],
     stores: [
       "accounts.store", "holds.store", "journal.store", "notices.store", "periods.store", "reads.store", "verify", "laws",
     ],
     pure: ["account", "balance", "chain", "command", "hold", "ledger", "lots", "period", "refund", "rows", "time"],
+  },
+  coupons: {
+    main: ["main", "config"],
+    doors: ["handlers"],
+    middle: ["redeeming"],
+    stores: ["coupons.store", "laws"],
+    pure: ["code", "redemption"],
   },
   usage: {
     main: ["main", "config"],
@@ -35,7 +42,7 @@ export const HOUSE: Readonly<Record<string, Rooms>> = {
   gateway: {
     main: ["main", "config"],
     doors: ["app"],
-    middle: ["auth", "health", "input", "limits", "problem", "rest", "server", "trail"],
+    middle: ["auth", "guesses", "health", "input", "limits", "problem", "rest", "server", "trail"],
     stores: [],
     pure: ["idempotency"],
   },

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { forEachOwner, type Owner } from "./databases.ts";
 import { freePort, isFree } from "@tollbooth/shared/local/ports";
 
 /** Secrets that begin so are refused by a gateway in production. */
@@ -14,11 +15,11 @@ const Kept = z.object({
   postgresPort: z.number(),
   natsPort: z.number(),
   /** Each service's password for its own database. */
-  passwords: z.object({ credits: z.string(), usage: z.string() }),
+  passwords: z.record(z.string(), z.string()),
   jwtSecret: z.string(),
 });
 
-export type Kept = z.output<typeof Kept>;
+export type Kept = Omit<z.output<typeof Kept>, "passwords"> & { readonly passwords: Readonly<Record<Owner, string>> };
 
 /**
  * Reads what the folder keeps, and makes what is not there yet. A kept port that somebody else took meanwhile is
@@ -30,7 +31,8 @@ export async function openKept(folder: string, gatewayPort: number): Promise<Kep
     postgresPort: await portOr(before?.postgresPort),
     natsPort: await portOr(before?.natsPort),
     gatewayPort,
-    passwords: before?.passwords ?? { credits: secret(), usage: secret() },
+    // A service that is new since gets its password now.
+    passwords: forEachOwner((owner) => before?.passwords[owner] ?? secret()),
     jwtSecret: before?.jwtSecret ?? `${DEVELOPMENT}${secret()}`,
   };
   await mkdir(folder, { recursive: true });
@@ -45,7 +47,7 @@ export async function readKept(folder: string): Promise<Kept | undefined> {
   const text = await readFile(fileOf(folder), "utf8").catch(() => undefined);
   if (text === undefined) return undefined;
   try {
-    return Kept.parse(JSON.parse(text));
+    return Kept.parse(JSON.parse(text)) as Kept;
   } catch (error) {
     throw new Error(`${fileOf(folder)} is damaged: remove it, and npm start makes a new one.`, { cause: error });
   }

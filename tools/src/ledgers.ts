@@ -1,22 +1,27 @@
 /** The databases of the platform, opened for a tool that reads them. */
 import { openDb } from "@tollbooth/shared/db";
-import type { Owner } from "./databases.ts";
+import { forEachOwner, OWNERS, type Owner } from "./databases.ts";
 import type { Books } from "./reconcile.ts";
 
 const POOL_MAX = 2;
+
+/** The databases of a platform, and what closes them. */
+export function openBooks(urls: Readonly<Record<Owner, string>>, name: string): Books & { close: () => Promise<void> } {
+  const books = forEachOwner((owner) => openDb({ url: urls[owner], name, poolMax: POOL_MAX }));
+  return { ...books, close: async () => void (await Promise.all(OWNERS.map((owner) => books[owner].close()))) };
+}
 
 /** Works with the databases and closes them. Throws one sentence where one does not answer. */
 export async function withBooks(
   urls: Readonly<Record<Owner, string>>,
   work: (books: Books) => Promise<void>,
 ): Promise<void> {
-  const open = (of: Owner) => openDb({ url: urls[of], name: "tool", poolMax: POOL_MAX });
-  const books = { credits: open("credits"), usage: open("usage") };
+  const books = openBooks(urls, "tool");
   try {
-    for (const db of [books.credits, books.usage]) await db.run({ text: "select 1", values: [] }).catch(notThere);
+    for (const owner of OWNERS) await books[owner].run({ text: "select 1", values: [] }).catch(notThere);
     await work(books);
   } finally {
-    await Promise.all([books.credits.close(), books.usage.close()]);
+    await books.close();
   }
 }
 

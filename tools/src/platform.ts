@@ -8,7 +8,7 @@ import { until } from "@tollbooth/shared/local/condition";
 import { tail } from "@tollbooth/shared/local/daemon";
 import { freePort, holderOf, isFree } from "@tollbooth/shared/local/ports";
 import { claim } from "./claim.ts";
-import type { Owner } from "./databases.ts";
+import { databaseSetting, OWNERS, type Owner } from "./databases.ts";
 import { signingOf, signToken } from "./jwt.ts";
 import { openKept } from "./kept.ts";
 import { startServers, storeOf, type Addresses } from "./servers.ts";
@@ -38,6 +38,7 @@ const STOP_WITHIN_MS: Readonly<Record<Part, number>> = {
   gateway: 2500,
   credits: 3000,
   usage: 3000,
+  coupons: 3000,
   nats: 1000,
   postgres: 3000,
 };
@@ -123,7 +124,7 @@ export class Platform {
 
   /** Ends everything, those who serve first, then the broker, then the database. Never throws; the folder is free then. */
   async stop(): Promise<void> {
-    for (const step of [["gateway"], ["credits", "usage"], ["nats"], ["postgres"]] as const) {
+    for (const step of [["gateway"], OWNERS, ["nats"], ["postgres"]] as const) {
       await Promise.all(step.map(async (name) => this.#parts.get(name)?.stop(STOP_WITHIN_MS[name])));
     }
     await this.#giveBack();
@@ -141,12 +142,12 @@ export class Platform {
       kept,
       keep: async (name, start) => this.#keep(name, { name, start }),
     });
+    const { databaseUrls } = this.#addresses;
     this.#env = {
       ...this.#env,
       GATEWAY_PORT: String(gatewayPort),
       NATS_URL: this.#addresses.natsUrl,
-      CREDITS_DATABASE_URL: this.#addresses.databaseUrls.credits,
-      USAGE_DATABASE_URL: this.#addresses.databaseUrls.usage,
+      ...Object.fromEntries(OWNERS.map((owner) => [databaseSetting(owner), databaseUrls[owner]])),
       ...(this.#env.AUTH_JWKS_URL === undefined && { AUTH_JWT_SECRET: this.#env.AUTH_JWT_SECRET ?? kept.jwtSecret }),
     };
     await Promise.all(SERVICES.map(async (service) => this.#keep(service, this.#service(service))));

@@ -1,13 +1,12 @@
 /** Usage against credits: every event that was recorded was applied once, for exactly what it cost. */
 import { z } from "zod";
 import type { Db } from "@tollbooth/shared/db";
+import type { Owner } from "./databases.ts";
 import { decimal, ZERO, type Money } from "@tollbooth/shared/money";
 import { sql, table } from "@tollbooth/shared/sql";
 
-export interface Books {
-  readonly credits: Db;
-  readonly usage: Db;
-}
+/** The database of every service. */
+export type Books = Readonly<Record<Owner, Db>>;
 
 const USERS_A_PAGE = 2_000;
 const EVENTS_A_PAGE = 5_000;
@@ -69,6 +68,39 @@ export async function eventsWithoutOutcome(books: Books): Promise<{ checked: num
     const last = events.at(-1);
     if (last === undefined || events.length < EVENTS_A_PAGE) break;
     [user, at, id] = [last.user_id, last.occurred_at, last.id];
+  }
+  return { checked, breaches };
+}
+
+const Award = z.object({ user_id: z.string(), id: z.string(), credits: z.string(), code: z.string() });
+
+/** Every redemption of the last 99 days was awarded once: a bonus by one line of its value, the others by one discount. */
+export async function awardsThatDiffer(books: Books): Promise<{ checked: number; breaches: string[] }> {
+  let after = "00000000-0000-0000-0000-000000000000";
+  let checked = 0;
+  const breaches: string[] = [];
+  while (breaches.length < SHOWN_MAX) {
+    const page = await books.coupons.many(
+      Award,
+      sql`select user_id, id, credits_awarded as credits, code from coupon_redemptions
+          where id > ${after}::uuid and redeemed_at > now() - interval '99 days' order by id limit ${EVENTS_A_PAGE}`,
+    );
+    const columns = { user_id: "text", id: "uuid", credits: "numeric", code: "text" };
+    const wrong = await books.credits.many(
+      z.object({ breach: z.string() }),
+      sql`select r.code || ': redeemed by ' || r.user_id || ', awarded ' || coalesce(t.amount, 0) || ' of ' || r.credits as breach
+          from ${table(columns, page)} as r (user_id, id, credits, code)
+          left join inbox i on i.user_id = r.user_id and i.consumer = 'credits' and i.event_id = r.id
+          left join credit_transactions t on t.user_id = r.user_id and t.transaction_type = 'bonus' and t.key = 'event:' || r.id
+          left join discounts d on d.user_id = r.user_id and d.id = r.id::text
+          where i.outcome is distinct from 'applied' or coalesce(t.amount, 0) <> r.credits or (r.credits = 0) <> (d.id is not null)
+          limit ${SHOWN_MAX}`,
+    );
+    breaches.push(...wrong.map(({ breach }) => breach));
+    checked += page.length;
+    const last = page.at(-1);
+    if (last === undefined || page.length < EVENTS_A_PAGE) break;
+    after = last.id;
   }
   return { checked, breaches };
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Daemon } from "@tollbooth/shared/local/daemon";
 import { startNats } from "@tollbooth/shared/local/nats";
 import { startPostgres } from "@tollbooth/shared/local/postgres";
-import { makeDatabases, OWNERS, type Owner } from "./databases.ts";
+import { databaseSetting, forEachOwner, makeDatabases, OWNERS, type Owner } from "./databases.ts";
 import type { Kept } from "./kept.ts";
 import { logOf } from "./service.ts";
 
@@ -55,12 +55,12 @@ async function broker({ folder, env, kept, keep }: ServerOptions): Promise<strin
 }
 
 async function databases({ folder, env, fsync, kept, keep }: ServerOptions): Promise<Record<Owner, string>> {
-  const given: Record<Owner, string | undefined> = { credits: env.CREDITS_DATABASE_URL, usage: env.USAGE_DATABASE_URL };
+  const given = forEachOwner((owner) => env[databaseSetting(owner)] || undefined);
   for (const owner of OWNERS) {
     const url = given[owner];
-    if (url) await requireAnswer(`${owner.toUpperCase()}_DATABASE_URL`, url, POSTGRES_PORT);
+    if (url !== undefined) await requireAnswer(databaseSetting(owner), url, POSTGRES_PORT);
   }
-  if (given.credits && given.usage) return { credits: given.credits, usage: given.usage };
+  if (isWhole(given)) return given;
   const options = { dataDir: dataOf(folder), port: kept.postgresPort, logFile: logOf("postgres", folder), fsync };
   let superuserUrl = "";
   await keep("postgres", async () => {
@@ -69,7 +69,11 @@ async function databases({ folder, env, fsync, kept, keep }: ServerOptions): Pro
     return postgres;
   });
   const ours = await makeDatabases(superuserUrl, kept.passwords);
-  return { credits: given.credits || ours.credits, usage: given.usage || ours.usage };
+  return forEachOwner((owner) => given[owner] ?? ours[owner]);
+}
+
+function isWhole(given: Record<Owner, string | undefined>): given is Record<Owner, string> {
+  return OWNERS.every((owner) => given[owner] !== undefined);
 }
 
 /** Throws one sentence where nobody takes connections at a given address; of several, the first has to. */

@@ -6,13 +6,14 @@ import { dyingWithUs } from "@tollbooth/shared/local/launch";
 import { endLeftover } from "@tollbooth/shared/local/leftover";
 import { serviceProgram } from "./checkout.ts";
 
-export const SERVICES = ["credits", "usage", "gateway"] as const;
+export const SERVICES = ["credits", "usage", "coupons", "gateway"] as const;
 export type Service = (typeof SERVICES)[number];
 
 /** Settings that only the service which is named may know. */
 const PRIVATE: Readonly<Record<Service, readonly string[]>> = {
   credits: ["CREDITS_DATABASE_URL"],
   usage: ["USAGE_DATABASE_URL"],
+  coupons: ["COUPONS_DATABASE_URL"],
   gateway: ["AUTH_JWT_SECRET"],
 };
 

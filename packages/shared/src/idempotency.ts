@@ -32,7 +32,15 @@ interface Remembered {
 const ANSWERS_KEPT_MS = 7 * 86_400_000;
 
 /** The refusals that are remembered: what a caller did wrong (422) or we could not do (5xx) may be tried again under the same key. */
-const REMEMBERED_FAULTS: ReadonlySet<string> = new Set<FaultCode>(["insufficient_credits", "hold_ended"]);
+const REMEMBERED_FAULTS: ReadonlySet<string> = new Set<FaultCode>([
+  "insufficient_credits",
+  "hold_ended",
+  "already_redeemed",
+  "coupon_exists",
+  "coupon_exhausted",
+  "coupon_expired",
+  "coupon_inactive",
+]);
 
 /** sha256 over the canonical JSON (RFC 8785) of a value, hex. */
 export function contentHash(value: unknown): string {

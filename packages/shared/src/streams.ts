@@ -16,6 +16,7 @@ import {
 import type { Bus } from "./bus.ts";
 import { traceOf } from "./wire.ts";
 import type { Command } from "./contract.ts";
+import { couponRedeemed } from "./contracts/coupons.ts";
 import { creditsEventOutcomes, creditsGranted, creditsLow, creditsOverdrawn } from "./contracts/credits.ts";
 import { usageTracked } from "./contracts/usage.ts";
 import type { TraceHeaders } from "./telemetry.ts";
@@ -37,6 +38,11 @@ export const streams = {
     name: "USAGE",
     subjects: [usageTracked.subject],
     confirmedBy: { durable: "credits", outcomes: creditsEventOutcomes },
+  },
+  coupons: {
+    name: "COUPONS",
+    subjects: [couponRedeemed.subject],
+    confirmedBy: { durable: "credits-coupons", outcomes: creditsEventOutcomes },
   },
   credits: { name: "CREDITS", subjects: [creditsGranted.subject, creditsOverdrawn.subject, creditsLow.subject] },
 } satisfies Record<string, Stream>;

@@ -4,7 +4,7 @@ import { listDeadCharges, redriveDeadCharges } from "@tollbooth/shared/contracts
 import type { Db } from "@tollbooth/shared/db";
 import { tellLetters, type Redriven } from "@tollbooth/shared/dead-letters";
 import { handle, type Endpoint } from "@tollbooth/shared/handler";
-import { redriveCharge } from "./charges.ts";
+import { redriveEvent } from "./events.ts";
 import { holdEndpoints } from "./hold-handlers.ts";
 import type { Clock } from "./loading.ts";
 import { moneyEndpoints } from "./money-handlers.ts";
@@ -37,7 +37,7 @@ function letterEndpoints({ db, poster }: Room): Endpoint[] {
     handle(redriveDeadCharges, async ({ ids }) => {
       const answers: Redriven[] = [];
       // One by one: each holds its letter, and a connection, while it is posted.
-      for (const id of ids) answers.push(await redriveCharge(db, poster, id));
+      for (const id of ids) answers.push(await redriveEvent(db, poster, id));
       return answers;
     }),
   ];

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { openBus } from "@tollbooth/shared/bus";
 import { readConfig } from "@tollbooth/shared/config";
 import { consume } from "@tollbooth/shared/consumer";
+import { couponRedeemed } from "@tollbooth/shared/contracts/coupons";
 import { usageTracked } from "@tollbooth/shared/contracts/usage";
 import { openDb } from "@tollbooth/shared/db";
 import { startDelivery } from "@tollbooth/shared/delivery";
@@ -12,7 +13,7 @@ import { migrate } from "@tollbooth/shared/migrate";
 import { Shutdown } from "@tollbooth/shared/shutdown";
 import { Streams, streams as allStreams } from "@tollbooth/shared/streams";
 import { startTelemetry } from "@tollbooth/shared/telemetry";
-import { applyCharge, buryCharge } from "./charges.ts";
+import { applyEvent, buryEvent } from "./events.ts";
 import { settings } from "./config.ts";
 import { endpoints } from "./handlers.ts";
 import type { Clock } from "./loading.ts";
@@ -43,18 +44,23 @@ if (clock.aheadMs > 0 && process.env["NODE_ENV"] === "production")
   throw new Error("CREDITS_CLOCK_AHEAD_S is for tests and demonstrations, not for production");
 const poster = openPoster(db, clock, wake);
 const onStall = (name: string) => shutdown.fail(`${name} has stalled`, undefined);
-const charges = consume({
-  bus,
-  streams,
-  stream: allStreams.usage,
-  subject: usageTracked.subject,
-  durable: SERVICE,
-  apply: (message) => applyCharge(poster, message),
-  bury: (message, reason) => buryCharge(db, message, reason),
-  log,
-  onStall,
-});
-shutdown.add("charges", charges, (it) => it.close());
+for (const [stream, subject, durable] of [
+  [allStreams.usage, usageTracked.subject, allStreams.usage.confirmedBy.durable],
+  [allStreams.coupons, couponRedeemed.subject, allStreams.coupons.confirmedBy.durable],
+] as const) {
+  const consumer = consume({
+    bus,
+    streams,
+    stream,
+    subject,
+    durable,
+    apply: (message) => applyEvent(poster, message),
+    bury: (message, reason) => buryEvent(db, message, reason),
+    log,
+    onStall,
+  });
+  shutdown.add(`consumer of ${subject}`, consumer, (it) => it.close());
+}
 const settling = new Loop({
   name: "settle",
   log,

@@ -9,10 +9,14 @@ import type { Log } from "@tollbooth/shared/log";
 import type { Auth } from "./auth.ts";
 import type { GatewayConfig } from "./config.ts";
 import { healthRouter } from "./health.ts";
+import { Guesses } from "./guesses.ts";
 import { Limit, network } from "./limits.ts";
 import { problemHandler, problemPage } from "./problem.ts";
 import { PREFIX, restRouter, type Rest } from "./rest.ts";
 import { trail } from "./trail.ts";
+
+/** Wrong guesses are forgotten after a minute. */
+const GUESSES_WINDOW_S = 60;
 
 export interface Parts {
   readonly config: Pick<
@@ -21,6 +25,7 @@ export interface Parts {
     | "REQUEST_TIMEOUT_MS"
     | "RATE_LIMIT_USER"
     | "RATE_LIMIT_ADDRESS"
+    | "RATE_LIMIT_GUESSES"
     | "RATE_LIMIT_WINDOW_S"
     | "TRUST_PROXY"
   >;
@@ -40,7 +45,8 @@ export function buildApp({ config, bus, auth, log, commands }: Parts): Express {
   app.use(healthRouter(bus, Object.keys(commands)));
   app.get("/problems/:code", problemPage);
   const rest = { bus, commands: Object.values(commands).flat(), requestTimeoutMs: config.REQUEST_TIMEOUT_MS };
-  app.use(PREFIX, restRouter({ ...rest, admit: door(auth, config) }));
+  const guesses = new Guesses(config.RATE_LIMIT_GUESSES, GUESSES_WINDOW_S);
+  app.use(PREFIX, restRouter({ ...rest, guesses, admit: door(auth, config) }));
   app.use(() => {
     throw new Fault("not_found", "nothing is at this address", { fix: `the API is at ${PREFIX}` });
   });

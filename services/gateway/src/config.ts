@@ -31,6 +31,10 @@ export const settings = {
   RATE_LIMIT_WINDOW_S: setting("seconds over which requests are counted", WholeNumber(1, 3_600, 10)),
   RATE_LIMIT_USER: setting("requests of one user in that time", WholeNumber(1, 999_999_999, 1_000)),
   RATE_LIMIT_ADDRESS: setting("requests from one address in that time", WholeNumber(1, 999_999_999, 20_000)),
+  RATE_LIMIT_GUESSES: setting(
+    "coupon codes of one user that do not exist, in a minute",
+    WholeNumber(1, 999_999_999, 10),
+  ),
   TRUST_PROXY: setting("proxies in front of the gateway, whose X-Forwarded-For is believed", WholeNumber(0, 10, 0)),
   NODE_ENV: setting("`production` refuses secrets of development", z.string().optional()),
 };

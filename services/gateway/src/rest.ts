@@ -5,6 +5,7 @@ import type { Caller, Command, Route } from "@tollbooth/shared/contract";
 import { Fault } from "@tollbooth/shared/fault";
 import { mayAsk } from "@tollbooth/shared/handler";
 import { idempotencyKey } from "./idempotency.ts";
+import type { Guesses } from "./guesses.ts";
 import { bodyReader, queryInput, queryOf } from "./input.ts";
 
 export const PREFIX = "/api/v1/credits";
@@ -15,6 +16,8 @@ export interface Rest {
   readonly commands: readonly Command[];
   /** How long a request may wait for its service. */
   readonly requestTimeoutMs: number;
+  /** Who asks for things that do not exist, where names can be guessed. */
+  readonly guesses: Guesses;
   /** Lets a request in: who asks, if he says so. Throws where the token is bad or the limit reached. */
   readonly admit: (req: Request, res: Response) => Promise<Caller | undefined>;
 }
@@ -33,7 +36,7 @@ export function restRouter(rest: Rest): Router {
   return router;
 }
 
-function answer(command: Mounted, { bus, requestTimeoutMs, admit }: Rest): RequestHandler {
+function answer(command: Mounted, { bus, requestTimeoutMs, admit, guesses }: Rest): RequestHandler {
   const { method, path } = command.http;
   const readBody = bodyReader(command.bodyMaxBytes ?? BODY_MAX_BYTES);
   return async (req, res) => {
@@ -42,11 +45,17 @@ function answer(command: Mounted, { bus, requestTimeoutMs, admit }: Rest): Reque
     mayAsk(command.access, caller);
     const key = method === "post" ? idempotencyKey(req.headersDistinct["idempotency-key"]) : undefined;
     const json = method === "post" ? await readBody(req, res) : queryInput(req);
-    const reply = await bus.forward(command, json, {
+    const ask = {
       requestId: res.locals.requestId,
       deadlineMs: Date.now() + requestTimeoutMs,
       ...(caller !== undefined && { caller }),
       ...(key !== undefined && { idempotencyKey: key }),
+    };
+    const guesser = command.guessable === true ? caller?.sub : undefined;
+    if (guesser !== undefined) await guesses.check(guesser);
+    const reply = await bus.forward(command, json, ask).catch(async (fault: unknown) => {
+      if (guesser !== undefined && Fault.from(fault).code === "not_found") await guesses.miss(guesser);
+      throw fault;
     });
     if (reply.replayed) res.set("Idempotency-Replayed", "true");
     if (reply.next !== undefined) res.set("Link", `<${nextPage(req, path, reply.next)}>; rel="next"`);

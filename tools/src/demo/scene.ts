@@ -1,7 +1,7 @@
 /** What the demo holds open while it runs: doors to the platform, its books, and the reporters. */
 import { openBus, type Bus } from "@tollbooth/shared/bus";
 import type { Role } from "@tollbooth/shared/contract";
-import { openDb } from "@tollbooth/shared/db";
+import { openBooks } from "../ledgers.ts";
 import { openLog } from "@tollbooth/shared/log";
 import type { Books } from "../reconcile.ts";
 import type { Reached } from "./reach.ts";
@@ -21,13 +21,11 @@ export interface Scene {
 }
 
 const NAME = "demo";
-const POOL_MAX = 2;
 
 /** Opens everything. Throws where the broker is not there. */
 export async function openScene({ gatewayUrl, natsUrl, databaseUrls, tokenFor }: Reached): Promise<Scene> {
   const bus = await openBus({ url: natsUrl, name: NAME, log: openLog(NAME, "error") });
-  const open = (of: "credits" | "usage") => openDb({ url: databaseUrls[of], name: NAME, poolMax: POOL_MAX });
-  const books = { credits: open("credits"), usage: open("usage") };
+  const books = openBooks(databaseUrls, NAME);
   const tokens = new Map<string, Promise<string>>();
   const reporters = new Map<string, Reporter>();
   return {

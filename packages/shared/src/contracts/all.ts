@@ -1,5 +1,6 @@
 /** Every contract there is: the gateway mounts them, the documents and the broker's permissions are made from them. */
 import type { Command, Event } from "../contract.ts";
+import * as coupons from "./coupons.ts";
 import * as credits from "./credits.ts";
 import * as deadLetters from "./dead-letters.ts";
 import * as explain from "./explain.ts";
@@ -8,7 +9,7 @@ import * as prices from "./prices.ts";
 import * as tiers from "./tiers.ts";
 import * as usage from "./usage.ts";
 
-type Service = "credits" | "usage";
+type Service = "credits" | "usage" | "coupons";
 
 function only<K extends "command" | "event">(kind: K, room: Record<string, unknown>) {
   const isOne = (value: unknown): value is K extends "command" ? Command : Event =>
@@ -18,16 +19,27 @@ function only<K extends "command" | "event">(kind: K, room: Record<string, unkno
 
 /** A service answers the subjects that begin with its name. */
 function answeredBy(service: Service): readonly Command[] {
-  const all = only("command", { ...credits, ...holds, ...tiers, ...usage, ...prices, ...explain, ...deadLetters });
+  const all = only("command", {
+    ...coupons,
+    ...credits,
+    ...holds,
+    ...tiers,
+    ...usage,
+    ...prices,
+    ...explain,
+    ...deadLetters,
+  });
   return all.filter(({ subject }) => subject.startsWith(`${service}.`));
 }
 
 export const commands: Readonly<Record<Service, readonly Command[]>> = {
   credits: answeredBy("credits"),
   usage: answeredBy("usage"),
+  coupons: answeredBy("coupons"),
 };
 
 export const events: Readonly<Record<Service, readonly Event[]>> = {
   credits: only("event", credits),
   usage: only("event", usage),
+  coupons: only("event", coupons),
 };

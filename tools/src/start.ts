@@ -89,7 +89,6 @@ async function introduce(platform: Platform, seconds: number): Promise<void> {
   console.log(`
 Tollbooth is ready at ${platform.gatewayUrl} after ${seconds.toFixed(1)} s. Ctrl-C stops it.
 
-  documentation   ${platform.gatewayUrl}/docs
   broker          ${platform.natsUrl}
   data and logs   ${relative(ROOT, HOME)}/ and ${relative(ROOT, HOME)}/logs/
 ${process.env.AUTH_JWKS_URL === undefined ? await suggestions(platform) : ""}`);

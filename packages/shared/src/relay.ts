@@ -11,15 +11,19 @@ import { inSpan, SpanKind, traceHeaders } from "./telemetry.ts";
 
 const RELAY_LOCK = 7_105_115;
 const BATCH_MAX = 500;
+/** Longer than any round: a holder that asks nothing for so long is frozen or gone, even where its connection looks alive. */
+const SILENT_MAX_MS = 30_000;
 
-/** The right to relay and confirm for a service, as long as its connection lives. */
+/** The right to relay and confirm for a service, as long as its connection lives and is used. */
 export class Lease {
   readonly #db: Db;
+  readonly #silentMaxMs: number;
   #session: Session | undefined;
   #asking: Promise<Session | undefined> | undefined;
 
-  constructor(db: Db) {
+  constructor(db: Db, silentMaxMs = SILENT_MAX_MS) {
     this.#db = db;
+    this.#silentMaxMs = silentMaxMs;
   }
 
   /** The connection that holds the lock, or undefined where another process has it. */
@@ -34,7 +38,7 @@ export class Lease {
     const session = await this.#db.session();
     const { got } = await session.one(
       z.object({ got: z.boolean() }),
-      sql`select pg_try_advisory_lock(${RELAY_LOCK}) as got`,
+      sql`select pg_try_advisory_lock(${RELAY_LOCK}) as got, set_config('idle_session_timeout', ${String(this.#silentMaxMs)}, false)`,
     );
     if (got) return (this.#session = session);
     await session.close();

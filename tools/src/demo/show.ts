@@ -31,6 +31,9 @@ export interface Shown {
 }
 
 const QUIET_WITHIN_MS = 45_000;
+const NOT_QUIET =
+  `after ${QUIET_WITHIN_MS / 1000} s there were still facts that nobody had confirmed. ` +
+  "Where others use this platform meanwhile, that may be theirs: books can be audited when they rest.";
 
 /** Shows it on standard output; answers what was shown. Throws the first request that fails. */
 export async function show(script: Script, scene: Scene): Promise<Shown> {
@@ -42,14 +45,14 @@ export async function show(script: Script, scene: Scene): Promise<Shown> {
   const granted = await grantAll(cast, scene);
   const firstMs = Date.now();
   await replay(planned, script, scene);
-  const isQuiet = await quiet(scene.books, QUIET_WITHIN_MS);
+  const isApplied = await quiet(scene.books, QUIET_WITHIN_MS);
   const bought = await topUp(await readDebtors([...cast.keys()], scene), cast, scene);
-  await quiet(scene.books, QUIET_WITHIN_MS);
+  const isQuiet = isApplied && (await quiet(scene.books, QUIET_WITHIN_MS));
 
   const told = await state({ expected, granted: added(granted, bought) }, scene);
   const findings = await audit(scene.books);
   console.log(`\nThe audit's verdict:\n${verdictTable(findings)}`);
-  const late = isQuiet ? [] : [`after ${QUIET_WITHIN_MS / 1000} s there were facts that nobody had confirmed`];
+  const late = isQuiet ? [] : [NOT_QUIET];
   return {
     events: planned.length,
     seconds: (told.lastChargeMs - firstMs) / 1000,

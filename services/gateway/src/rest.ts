@@ -31,7 +31,7 @@ export function restRouter(rest: Rest): Router {
     (command): command is Mounted => command.http !== undefined && command.access !== "internal",
   );
   for (const command of mounted) router[command.http.method](pattern(command.http), answer(command, rest));
-  for (const { http } of mounted) router.all(pattern(http), otherMethod(mounted, http));
+  for (const { http } of mounted) router.all(pattern(http), otherMethod(mounted));
   router.use(nothingHere(rest));
   return router;
 }
@@ -63,12 +63,17 @@ function answer(command: Mounted, { bus, requestTimeoutMs, admit, guesses }: Res
   };
 }
 
-/** A known address, asked in a way that it does not take. */
-function otherMethod(mounted: readonly Mounted[], { path }: Route): RequestHandler {
-  const methods = mounted.filter(({ http }) => http.path === path).map(({ http }) => http.method.toUpperCase());
-  const allow = methods.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])).join(", ");
+/** A known address, asked in a way that it does not take. Of several routes that fit it, all their methods are told. */
+function otherMethod(mounted: readonly Mounted[]): RequestHandler {
+  const routes = mounted.map(({ http }) => ({
+    ...http,
+    shape: new RegExp(`^${http.path.replaceAll(PARAMETER, "[^/]+")}$`),
+  }));
   return (req, res) => {
-    res.locals.route = `${PREFIX}${path}`;
+    const fitting = routes.filter(({ shape }) => shape.test(req.path));
+    const methods = fitting.map(({ method }) => method.toUpperCase());
+    const allow = methods.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])).join(", ");
+    res.locals.route = `${PREFIX}${fitting[0]?.path ?? ""}`;
     res.set("Allow", allow);
     throw new Fault("method_not_allowed", `this address takes ${allow}, not ${req.method}`);
   };

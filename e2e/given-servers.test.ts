@@ -11,7 +11,7 @@ import { databaseSetting, forEachOwner, makeDatabases, OWNERS } from "../tools/s
 import { Platform } from "../tools/src/platform.ts";
 import { breaches } from "./harness/books.ts";
 import { Person, somebody } from "./harness/person.ts";
-import { SIGNING, unset } from "./harness/platform.ts";
+import { signingIn, unset } from "./harness/platform.ts";
 
 const { folder, remove } = await testFolder("given");
 const postgres = await findPostgres();
@@ -31,10 +31,11 @@ afterAll(async () => {
 });
 
 test("given databases and a broker, the platform works with them and starts none of its own", async () => {
-  const platform = await Platform.start({ folder, env: { ...unset(), AUTH_JWT_SECRET: SIGNING.secret, ...given } });
+  const platform = await Platform.start({ folder, env: { ...unset(), ...given } });
   const { gatewayUrl, natsUrl, databaseUrls } = platform;
   expect([natsUrl, databaseUrls]).toEqual([broker.url, databases]);
-  const user = await Person.of(somebody(), ["user"], { gatewayUrl, signing: SIGNING });
+  const signing = await signingIn(folder);
+  const user = await Person.of(somebody(), ["user"], { gatewayUrl, signing });
   await user.ok(trackUsage, { service: "chat", cost: "1" });
   expect(await until(async () => (await user.ok(getBalance)).balance === "4.000000000000", 10_000)).toBe(true);
   expect(await breaches(databases)).toEqual([]);
@@ -44,8 +45,8 @@ test("given databases and a broker, the platform works with them and starts none
   }
   await platform.stop();
 
-  const again = await Platform.start({ folder, env: { ...unset(), AUTH_JWT_SECRET: SIGNING.secret, ...given } });
-  const sameUser = await Person.of(user.sub, ["user"], { gatewayUrl: again.gatewayUrl, signing: SIGNING });
+  const again = await Platform.start({ folder, env: { ...unset(), ...given } });
+  const sameUser = await Person.of(user.sub, ["user"], { gatewayUrl: again.gatewayUrl, signing });
   expect(await sameUser.ok(getBalance)).toMatchObject({ balance: "4.000000000000" });
   await again.stop();
 });

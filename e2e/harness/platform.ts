@@ -4,7 +4,8 @@ import { openBroker } from "@tollbooth/shared/testing/nats";
 import { settings as credits } from "../../services/credits/src/config.ts";
 import { settings as gateway } from "../../services/gateway/src/config.ts";
 import { settings as usage } from "../../services/usage/src/config.ts";
-import type { Signing } from "../../tools/src/jwt.ts";
+import { signingOf, type Signing } from "../../tools/src/jwt.ts";
+import { readKept } from "../../tools/src/kept.ts";
 import { Platform } from "../../tools/src/platform.ts";
 
 /** What a test needs to talk to a platform. */
@@ -25,17 +26,11 @@ export interface Own {
   close(): Promise<void>;
 }
 
-export const SIGNING: Signing = {
-  secret: "dev-end-to-end-tests-of-tollbooth-only",
-  issuer: "tollbooth",
-  audience: "tollbooth",
-};
-
 /** Starts a platform with these settings; the environment's own settings of our services mean nothing to it. */
 export async function openPlatform(name: string, env: NodeJS.ProcessEnv = {}): Promise<Own> {
   const { folder, remove } = await testFolder(name);
   const broker = await otherBroker();
-  const settings = { ...unset(), ...(broker && { NATS_URL: broker.url }), AUTH_JWT_SECRET: SIGNING.secret, ...env };
+  const settings = { ...unset(), ...(broker && { NATS_URL: broker.url }), ...env };
   const close = async (platform?: Platform) => {
     await platform?.stop();
     await broker?.close();
@@ -44,12 +39,20 @@ export async function openPlatform(name: string, env: NodeJS.ProcessEnv = {}): P
   try {
     const platform = await Platform.start({ folder, fsync: false, env: settings });
     const { gatewayUrl, natsUrl, databaseUrls } = platform;
-    const reach = { gatewayUrl, natsUrl, databaseUrls, signing: SIGNING };
+    const reach = { gatewayUrl, natsUrl, databaseUrls, signing: await signingIn(folder) };
     return { platform, reach, folder, close: () => close(platform) };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** What a platform's own tokens are signed with. */
+export async function signingIn(folder: string): Promise<Signing> {
+  const kept = await readKept(folder);
+  const signing = signingOf({ AUTH_JWT_SECRET: kept?.jwtSecret });
+  if (signing === undefined) throw new Error(`no platform has been in ${folder}`);
+  return signing;
 }
 
 /** The environment without any setting of our services. */

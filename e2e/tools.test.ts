@@ -1,0 +1,249 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { allocate, getBalance, listTransactions } from "@tollbooth/shared/contracts/credits";
+import { setPrice } from "@tollbooth/shared/contracts/prices";
+import { trackUsage } from "@tollbooth/shared/contracts/usage";
+import { openDb, type Db } from "@tollbooth/shared/db";
+import { until } from "@tollbooth/shared/local/condition";
+import { freePort } from "@tollbooth/shared/local/ports";
+import { Streams, streams as allStreams } from "@tollbooth/shared/streams";
+import { testFolder } from "@tollbooth/shared/testing/find";
+import type { Finding } from "../tools/src/books.ts";
+import { ADMIN, testBus } from "./harness/bus.ts";
+import { Person, somebody } from "./harness/person.ts";
+import { openPlatform } from "./harness/platform.ts";
+import { isReady, npmStart, processesOf } from "./harness/start.ts";
+import { npmRun, tool } from "./harness/tool.ts";
+
+const own = await openPlatform("tools");
+const empty = await testFolder("empty");
+const { reach, folder: home } = own;
+const { bus } = await testBus(reach.natsUrl);
+const WITHIN_MS = 10_000;
+let db: Record<"credits" | "usage", Db>;
+
+beforeAll(() => {
+  const open = (of: "credits" | "usage") => openDb({ url: reach.databaseUrls[of], name: "e2e", poolMax: 1 });
+  db = { credits: open("credits"), usage: open("usage") };
+});
+afterAll(async () => {
+  await Promise.all([db.credits.close(), db.usage.close()]);
+  await own.close();
+  await empty.remove();
+});
+
+function user(): Promise<Person> {
+  return Person.of(somebody(), ["user"], reach);
+}
+
+async function becomes(someone: Person, balance: string): Promise<void> {
+  expect(await until(async () => (await someone.ok(getBalance)).balance === balance, WITHIN_MS)).toBe(true);
+}
+
+describe("npm run token", () => {
+  test("prints a token that the gateway takes, and nothing else", async () => {
+    const { code, out } = await npmRun(
+      home,
+      "token",
+      "--user",
+      "bob smith",
+      "--role",
+      "service",
+      "admin",
+      "--ttl",
+      "5m",
+    );
+    expect([code, out]).toEqual([0, expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+\n$/)]);
+    const bob = Person.with(`Bearer ${out.trim()}`, "bob smith", reach);
+    const grant = { user_id: somebody(), amount: 1, source: "test" };
+    expect(await bob.ok(allocate, grant)).toMatchObject({ balance: "6.000000000000" });
+    expect(await bob.ok(getBalance)).toMatchObject({ user_id: "bob smith" });
+  });
+
+  test("is a plain user's, where no role is said", async () => {
+    const { out } = await tool(home, "token");
+    const alice = Person.with(`Bearer ${out.trim()}`, "alice", reach);
+    expect(await alice.ok(getBalance)).toMatchObject({ user_id: "alice" });
+    const grant = { user_id: "alice", amount: 1, source: "test" };
+    expect(await alice.refused(allocate, grant)).toMatchObject({ code: "forbidden" });
+  });
+
+  test("says in one sentence what it cannot do", async () => {
+    const king = await tool(home, "token", "--role", "king");
+    expect([king.code, king.out, king.err]).toEqual([
+      1,
+      "",
+      expect.stringContaining("Allowed choices are user, service, admin."),
+    ]);
+    expect(await tool(empty.folder, "token")).toMatchObject({
+      code: 1,
+      out: "",
+      err: expect.stringMatching(/^There is no secret yet:.*\n$/) as string,
+    });
+  });
+});
+
+describe("npm run audit", () => {
+  interface Broken {
+    readonly says: string;
+    readonly of: "credits" | "usage";
+    readonly harm: string;
+    readonly repair: string;
+  }
+  /** A line is forged by one who may do everything. */
+  const forge = (to: string) => `
+    grant update on credit_transactions to current_user;
+    alter table credit_transactions disable trigger credit_transactions_append_only;
+    update credit_transactions set reason = ${to} where user_id = 'WHO' and seq = 1;
+    alter table credit_transactions enable trigger credit_transactions_append_only;
+    revoke update on credit_transactions from current_user`;
+
+  // prettier-ignore
+  const broken: readonly Broken[] = [
+    { says: "every balance is the sum of its journal",          of: "credits", harm: "update user_credits set balance = balance + 1 where user_id = 'WHO'",       repair: "update user_credits set balance = balance - 1 where user_id = 'WHO'" },
+    { says: "every lot is worth what the journal",              of: "credits", harm: "update credit_lots set remaining = remaining - 1 where user_id = 'WHO'",    repair: "update credit_lots set remaining = remaining + 1 where user_id = 'WHO'" },
+    { says: "no line of an event without its inbox row",        of: "credits", harm: "update inbox set outcome = 'rejected' where user_id = 'WHO'",               repair: "update inbox set outcome = 'applied' where user_id = 'WHO'" },
+    { says: "the hash chains of",                               of: "credits", harm: forge("'forged'"),                                                           repair: forge("'first period on trial'") },
+    { says: "what usage charged is what credits took",          of: "usage",   harm: "update usage_days set charged = charged + 1 where user_id = 'WHO'",         repair: "update usage_days set charged = charged - 1 where user_id = 'WHO'" },
+    { says: "the sums of every hour are those of its events",   of: "usage",   harm: "update usage_hours set event_count = event_count + 1 where user_id = 'WHO'", repair: "update usage_hours set event_count = event_count - 1 where user_id = 'WHO'" },
+  ];
+
+  async function someoneCharged(): Promise<Person> {
+    const someone = await user();
+    await someone.ok(trackUsage, { service: "chat", cost: "1" });
+    await becomes(someone, "4.000000000000");
+    return someone;
+  }
+
+  test("exits 0 and says so when the books balance", async () => {
+    await someoneCharged();
+    const { code, out } = await npmRun(home, "audit");
+    expect([code, out]).toEqual([0, expect.stringContaining("The books balance.")]);
+    const { out: json } = await tool(home, "audit", "--json");
+    const findings = JSON.parse(json) as Finding[];
+    expect(findings.length).toBeGreaterThan(15);
+    expect(findings.flatMap(({ breaches }) => breaches)).toEqual([]);
+  });
+
+  test.each(broken)("exits 1 and names the user when not: $says", async ({ says, of, harm, repair }) => {
+    const { sub } = await someoneCharged();
+    const command = async (text: string) => {
+      for (const statement of text.replaceAll("WHO", sub).split(";")) await db[of].run({ text: statement, values: [] });
+    };
+    await command(harm);
+    const { code, out } = await tool(home, "audit", "--json", "--wait", "1");
+    await command(repair);
+    expect(code).toBe(1);
+    const found = (JSON.parse(out) as Finding[]).find((finding) => finding.says.startsWith(says));
+    expect(found?.breaches.join("\n")).toContain(sub);
+  });
+
+  test("exits 0 again when the harm was repaired", async () => {
+    expect(await tool(home, "audit")).toMatchObject({
+      code: 0,
+      out: expect.stringContaining("The books balance.") as string,
+    });
+  });
+
+  test("says in one sentence that there is nothing to audit", async () => {
+    expect(await tool(empty.folder, "audit")).toMatchObject({
+      code: 1,
+      out: "",
+      err: expect.stringMatching(/^There is no platform here yet:.*\n$/) as string,
+    });
+  });
+});
+
+describe("npm run dlq", () => {
+  test("shows a report without a price, and drives it again when it has one", async () => {
+    const [someone, source, model] = [await user(), somebody("reporter"), somebody("model")];
+    const body = JSON.stringify({ user_id: someone.sub, event_id: "e1", service: "chat", model, input_tokens: 1000 });
+    const { name } = allStreams.usageReports;
+    await new Streams(bus).publish(name, `usage.report.${source}`, somebody("message"), {}, body);
+    const letters = async () =>
+      JSON.parse((await tool(home, "dlq", "list", "--json")).out) as { id: string; service: string; subject: string }[];
+    expect(await until(async () => (await letters()).length === 1, WITHIN_MS)).toBe(true);
+    const [letter] = await letters();
+    expect(letter).toMatchObject({ service: "usage", subject: `usage.report.${source}`, body });
+    const named = `usage/${letter?.id}`;
+
+    const listed = await npmRun(home, "dlq");
+    expect(listed.code).toBe(0);
+    for (const word of [named, `usage.report.${source}`, "no price is known", "1 waiting"])
+      expect(listed.out).toContain(word);
+    const shown = await tool(home, "dlq", "show", named);
+    expect([shown.code, shown.out]).toEqual([0, expect.stringContaining(`\n\n${body}\n`)]);
+    expect(await tool(home, "dlq", "redrive", named)).toMatchObject({
+      code: 1,
+      out: expect.stringContaining(`${named} refused: no price is known`) as string,
+    });
+
+    await bus.ask(setPrice, { service: "chat", model, rates: [{ unit: "input_token", price: "0.001" }] }, ADMIN);
+    expect(await tool(home, "dlq", "redrive", "--all")).toMatchObject({ code: 0, out: `${named} recorded\n` });
+    await becomes(someone, "3.850000000000");
+    expect(await tool(home, "dlq")).toMatchObject({ code: 0, out: "No dead letter waits.\n" });
+    expect(await tool(home, "dlq", "redrive", named)).toMatchObject({ code: 1, out: `${named} unknown\n` });
+  });
+
+  test("shows a charge that could not be posted, and posts it once when it can", async () => {
+    const [someone, poison] = [await user(), somebody("service")];
+    await someone.ok(getBalance);
+    const constrain = (how: string) => db.credits.run({ text: `alter table credit_transactions ${how}`, values: [] });
+    await constrain(`add constraint no_poison check (service <> '${poison}') not valid`);
+    const { id } = await someone.ok(trackUsage, { service: poison, cost: "1" });
+    const letters = async () =>
+      JSON.parse((await tool(home, "dlq", "--json")).out) as { id: string; service: string; headers: object }[];
+    expect(await until(async () => (await letters()).length === 1, WITHIN_MS)).toBe(true);
+    const [letter] = await letters();
+    expect(letter).toMatchObject({ service: "credits", subject: "usage.tracked", headers: { "ce-id": id } });
+    const audited = await tool(home, "audit", "--wait", "1");
+    expect([audited.code, audited.out]).toEqual([
+      1,
+      expect.stringContaining(`credits: dead letter ${letter?.id} on usage.tracked`),
+    ]);
+
+    const named = `credits/${letter?.id}`;
+    expect(await tool(home, "dlq", "redrive", named)).toMatchObject({
+      code: 1,
+      out: expect.stringContaining(`${named} refused: `) as string,
+    });
+    await constrain("drop constraint no_poison");
+    const driven = await tool(home, "dlq", "redrive", named, "--json");
+    expect([driven.code, JSON.parse(driven.out)]).toEqual([
+      0,
+      [{ service: "credits", id: letter?.id, status: "recorded" }],
+    ]);
+    await becomes(someone, "4.000000000000");
+    expect(await someone.ok(listTransactions, { transaction_type: "usage" })).toHaveLength(1);
+    expect((await tool(home, "audit")).code).toBe(0);
+  });
+
+  test("says in one sentence what it cannot do", async () => {
+    const sentence = async (folder: string, ...args: string[]) => {
+      const { code, out, err } = await tool(folder, "dlq", ...args);
+      return `${code} ${out}${err}`;
+    };
+    expect(await sentence(home, "redrive")).toBe("1 Name the letters to drive again, or say --all.\n");
+    expect(await sentence(home, "redrive", "usage/1", "--all")).toBe(
+      "1 Name the letters to drive again, or say --all.\n",
+    );
+    expect(await sentence(home, "redrive", "nonsense")).toBe("1 A letter is named usage/7 or credits/7.\n");
+    expect(await sentence(home, "show", "nonsense")).toContain("A letter is named usage/7 or credits/7.");
+    expect(await sentence(home, "show", "usage/999")).toBe(
+      "1 usage/999 does not wait: it never was, or was driven again.\n",
+    );
+    expect(await sentence(empty.folder)).toMatch(/^1 There is no platform here yet:/);
+    const help = await tool(home, "dlq", "--help");
+    expect([help.code, help.out]).toEqual([0, expect.stringMatching(/list.*show.*redrive/s)]);
+  });
+});
+
+describe("npm run stop", () => {
+  test("ends what npm start started, and says that there is nothing to end", async () => {
+    const started = npmStart(empty.folder, await freePort());
+    await isReady(started);
+    expect(await tool(empty.folder, "stop")).toMatchObject({ code: 0, out: "Ended the platform.\n" });
+    expect(await started.ended).toBe(0);
+    if (process.platform === "linux") expect(processesOf(empty.folder)).toEqual([]);
+    expect(await tool(empty.folder, "stop")).toMatchObject({ code: 0, out: "Nothing was running.\n" });
+  });
+});

@@ -18,7 +18,7 @@ interface Kept {
 
 const BEAT_MS = 150;
 const BURST_MAX = 12;
-/** Before that an event may simply not have had its turn. */
+/** Before that an event may simply not have had its turn. Doubled each time: what is sent again lengthens the queue. */
 const SEND_AGAIN_AFTER_MS = 3_000;
 const ASK_MAX = 500;
 /** A service that was killed with a question in its hands never answers it. */
@@ -60,8 +60,10 @@ export class Reporter {
   async #beat(): Promise<void> {
     while (!this.#isDropped) {
       const fresh = this.#isEnding ? [] : this.#report();
-      const lateMs = performance.now() - SEND_AGAIN_AFTER_MS;
-      const late = [...this.#kept.values()].filter(({ times, sentAtMs }) => times > 0 && sentAtMs < lateMs);
+      const now = performance.now();
+      const late = [...this.#kept.values()].filter(
+        ({ times, sentAtMs }) => times > 0 && now > sentAtMs + SEND_AGAIN_AFTER_MS * 2 ** (times - 1),
+      );
       // What a question could not be asked about is not sent again: it may well have arrived.
       const unknown = await this.#confirm().catch(() => new Set<string>());
       const again = late.filter(({ eventId }) => unknown.has(eventId));

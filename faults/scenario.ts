@@ -93,10 +93,12 @@ export async function calm({ books, streams }: World, untilMs: number): Promise<
 export async function judge({ books }: World, traffic: Traffic): Promise<Omit<Verdict, "notQuiet">> {
   const findings = await audit(books);
   const broken = findings.filter(({ breaches }) => breaches.length > 0);
+  // A part that is away is told as such; "something went wrong on our side" is a bug.
+  const bugs = traffic.rest.seen.get("500");
   return {
     ...(await differences(books, traffic.users, traffic.effects)),
     broken: broken.map(({ says, breaches }) => `${says}: ${breaches[0]}`),
-    surprises: traffic.surprises,
+    surprises: [...traffic.surprises, ...(bugs === undefined ? [] : [`${bugs} x 500`])],
   };
 }
 

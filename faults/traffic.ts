@@ -14,7 +14,7 @@ const THINK_MAX_MS = 40;
 const HASTE = 0.1;
 const HASTY_PATIENCE_MS = 400;
 /** Some never ask again. */
-const GIVES_UP = 0.05;
+const GIVES_UP = 0.1;
 const RETRY_PAUSE_MS = 200;
 /** Invariant 13: so long after the last fault everything is as if there had been none. */
 export const QUIET_WITHIN_MS = 45_000;

@@ -3,7 +3,8 @@ import { openDb } from "@tollbooth/shared/db";
 import { sql } from "@tollbooth/shared/sql";
 import type { Problem } from "../harness/answer.ts";
 import { admin, somebody } from "../harness/person.ts";
-import { acting, gets, posts, type Story } from "./stories.ts";
+import { acting, gets, posts } from "./stories.ts";
+import type { Story } from "./story.ts";
 
 const JSON_BODY = { "content-type": "application/json" };
 

@@ -3,7 +3,8 @@ import { getBalance } from "@tollbooth/shared/contracts/credits";
 import { trackUsage } from "@tollbooth/shared/contracts/usage";
 import { STATUS_OF, type Problem } from "../harness/answer.ts";
 import { admin, mounted, newUser, Person, service, somebody } from "../harness/person.ts";
-import { acting, onUsers, stories, walked, type Story } from "./stories.ts";
+import { acting, onUsers, stories, walked } from "./stories.ts";
+import type { Story } from "./story.ts";
 
 const KEY_FAULTS = ["idempotency_conflict", "idempotency_key_expired"];
 

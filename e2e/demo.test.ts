@@ -46,6 +46,17 @@ function sumsIn(said: string): { sent: number[]; recorded: number[] } {
 }
 
 test(
+  "time that passes twice by 40 days ends two periods of every user, and the books still balance",
+  async () => {
+    const { code, said } = await demo("--events", "50", "--seed", "8", "--fast-forward", "40d");
+    expect(code).toBe(0);
+    const [, , later = ""] = said.split(/^\d+ days later:$/m);
+    expect(later.match(/^\w+-8-\w+ +2 /gm)).toHaveLength(24);
+  },
+  DEMO_MS,
+);
+
+test(
   "the demo makes a platform, shows that nothing is lost or doubled, and leaves no process",
   async () => {
     const { code, said } = await demo("--events", "300", "--seed", "7");

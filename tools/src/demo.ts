@@ -4,10 +4,12 @@
  */
 import { randomInt } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { HOME } from "./checkout.ts";
 import { diceOf } from "./demo/dice.ts";
 import { reach, type Reached } from "./demo/reach.ts";
+import { showLater } from "./demo/forward.ts";
 import { openScene } from "./demo/scene.ts";
 import { show, type Script, type Shown } from "./demo/show.ts";
 import { whole } from "./demo/tables.ts";
@@ -19,9 +21,13 @@ interface Options {
   readonly seed: number;
   readonly speed?: number;
   readonly trace?: string;
+  readonly fastForward?: number;
 }
 
+const DAY_S = 86_400;
 const SEED_MAX = 1_000_000;
+/** Twice this is as far as the books' clock goes. */
+const DAYS_MAX = 200;
 const PROBLEMS_SHOWN = 20;
 
 const options = new Command("npm run demo --")
@@ -30,6 +36,7 @@ const options = new Command("npm run demo --")
   .option("--seed <number>", "the same seed makes the same requests (default: another one each time)", wholeNumber)
   .option("--trace <file>", "replay a recorded trace instead (CSV: TIMESTAMP, ContextTokens, GeneratedTokens)")
   .option("--speed <factor>", "so many times faster than it happened (default: as fast as the platform takes)", factor)
+  .option("--fast-forward <time>", "then let so much time pass, such as 40d, twice, and show what it did", days)
   .parse()
   .opts<Omit<Options, "seed"> & { seed?: number }>();
 
@@ -45,20 +52,33 @@ async function main(what: Options): Promise<number> {
   const ending = endOnSignals();
   console.log(`The demo, seed ${script.seed}. Looking for a platform ...`);
   const begin = performance.now();
-  const reached = await reach({ env: process.env, folder: HOME, tell: console.log });
+  // Time that has passed stays passed: it passes in a folder of its own, and not for those who use this checkout's.
+  const folder = what.fastForward === undefined ? HOME : join(HOME, "fast-forward");
+  const reached = await reach({ env: process.env, folder, tell: console.log });
   ending.stop = reached.stop;
   console.log(`It runs on ${reached.how}, after ${((performance.now() - begin) / 1000).toFixed(1)} s.`);
   try {
-    return verdict(await perform(script, reached));
+    return verdict(await perform(script, reached, what.fastForward));
   } finally {
     await reached.stop();
   }
 }
 
-async function perform(script: Script, reached: Reached): Promise<Shown> {
+async function perform(script: Script, reached: Reached, forwardDays: number | undefined): Promise<Shown> {
+  if (forwardDays !== undefined && reached.forward === undefined)
+    throw new Error(
+      "--fast-forward moves the clock of a platform of the demo's own: it cannot be done at GATEWAY_URL.",
+    );
   const scene = await openScene(reached);
   try {
-    return await show(script, scene);
+    const shown = await show(script, scene);
+    const problems = [...shown.problems];
+    for (const times of forwardDays === undefined ? [] : [1, 2]) {
+      const later = times * (forwardDays ?? 0);
+      await reached.forward?.(later * DAY_S);
+      problems.push(...(await showLater(later, shown.userIds, scene)));
+    }
+    return { ...shown, problems };
   } finally {
     await scene.close();
   }
@@ -106,6 +126,13 @@ function verdict({ events, seconds, problems }: Shown): number {
 function wholeNumber(text: string): number {
   if (!/^\d{1,6}$/.test(text) || Number(text) === 0) throw new InvalidArgumentError("It is a whole number from 1.");
   return Number(text);
+}
+
+function days(text: string): number {
+  const [, count] = /^(\d{1,3})d$/.exec(text) ?? [];
+  if (count === undefined || Number(count) === 0 || Number(count) > DAYS_MAX)
+    throw new InvalidArgumentError(`It is a number of days from 1d to ${DAYS_MAX}d.`);
+  return Number(count);
 }
 
 function factor(text: string): number {

@@ -1,6 +1,7 @@
 /** The demo itself, on a platform that is there: credits granted, traffic replayed, accounts stated, books audited. */
 import type { Money } from "@tollbooth/shared/money";
 import { audit, quiet, type Finding } from "../books.ts";
+import { explainOne } from "./bill.ts";
 import { diceOf } from "./dice.ts";
 import { added, grantAll, topUp, type Cast } from "./grants.ts";
 import { PEOPLE } from "./people.ts";
@@ -23,6 +24,7 @@ export interface Script {
 }
 
 export interface Shown {
+  readonly userIds: readonly string[];
   readonly events: number;
   /** From the first event sent to the last deduction made. */
   readonly seconds: number;
@@ -50,10 +52,13 @@ export async function show(script: Script, scene: Scene): Promise<Shown> {
   const isQuiet = isApplied && (await quiet(scene.books, QUIET_WITHIN_MS));
 
   const told = await state({ expected, granted: added(granted, bought) }, scene);
+  const [someone = ""] = cast.keys();
+  console.log(`\n${(await explainOne(someone, scene)) ?? ""}`);
   const findings = await audit(scene.books);
   console.log(`\nThe audit's verdict:\n${verdictTable(findings)}`);
   const late = isQuiet ? [] : [NOT_QUIET];
   return {
+    userIds: [...cast.keys()],
     events: planned.length,
     seconds: (told.lastChargeMs - firstMs) / 1000,
     problems: [...late, ...told.problems, ...brokenLaws(findings)],

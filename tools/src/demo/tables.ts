@@ -7,7 +7,7 @@ import type { Line, Statement } from "./statement.ts";
 const MODELS_SHOWN = 3;
 
 /** Two spaces between columns, and no rules. */
-const PLAIN = {
+export const PLAIN = {
   chars: {
     top: "",
     "top-mid": "",
@@ -146,7 +146,8 @@ export function verdictTable(findings: readonly Finding[]): string {
   return trimmed(table);
 }
 
-function trimmed(table: Table.Table): string {
+/** A table as text, without the blanks at the ends of its lines. */
+export function trimmed(table: Table.Table): string {
   const lines = table.toString().split("\n");
   return lines.map((line) => line.trimEnd()).join("\n");
 }

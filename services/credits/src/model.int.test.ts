@@ -242,7 +242,7 @@ test(
   { timeout: 120_000 },
   async () => {
     await fc.assert(
-      fc.asyncProperty(fc.commands([anyRound], { maxCommands: 15, size: "max" }), async (rounds) => {
+      fc.asyncProperty(fc.commands([anyRound], { maxCommands: 10, size: "max" }), async (rounds) => {
         const start = await open();
         await fc.asyncModelRun(() => start, rounds);
       }),

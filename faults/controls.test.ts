@@ -63,7 +63,7 @@ test("events that are delivered again and not remembered are charged twice, and 
   const effects = await use("forgotten");
   await calmDown();
   await world().books.credits.run(sql`delete from inbox where user_id = 'forgotten'`);
-  await world().deliverAgain("USAGE", "credits");
+  await world().deliverAgain();
   await calmDown();
   const found = await differences(world().books, ["forgotten"], effects);
   expect(found).toMatchObject({ lost: [], doubled: { length: EVENTS }, wrong: [] });

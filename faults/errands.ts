@@ -1,10 +1,15 @@
-/** What one client asks for, at random: usage, batches of it, grants, deductions, repeats, and what must be refused. */
-import { eventKey, type Effect } from "./effects.ts";
+/** What one client asks for, at random: usage, grants, deductions, coupons, repeats, and what must be refused. */
+import { expectRefusal, unexpected, type Event, type Item, type Redeemed } from "./answers.ts";
+import { COUPON, eventKey, type Effect } from "./effects.ts";
 import type { Random } from "./random.ts";
 import type { Answer, Call } from "./rest.ts";
+import { UNPRICED, USES } from "./uses.ts";
+
+/** Which service answers. */
+export type Asked = "usage" | "credits" | "coupons";
 
 export interface Errand {
-  readonly of: "usage" | "credits";
+  readonly of: Asked;
   readonly call: Call;
   /** What it shall have done, once. */
   readonly effects: readonly Effect[];
@@ -18,42 +23,38 @@ interface Setting {
   readonly everybody: readonly string[];
   readonly random: Random;
   readonly tokens: Readonly<Record<"user" | "service" | "admin", string>>;
+  /** Codes that were made, by whomever; some can be redeemed by few only. */
+  readonly codes: string[];
 }
 
 const BATCH_MAX = 6;
 /** Of those that were answered, so many may be repeated. */
 const REMEMBERED_MAX = 50;
+const CODES_TRIED = 10;
+const CODE_LENGTH_MAX = 63;
 
-// prettier-ignore
-const USES: readonly object[] = [
-  { service: "openai", model: "gpt-4o-mini", input_tokens: 1200, output_tokens: 300 },
-  { service: "openai", model: "gpt-4o", input_tokens: 15_000, cached_tokens: 1000, output_tokens: 2100 },
-  { service: "openrouter", model: "meta-llama/llama-3.3-70b-instruct:free", tokens: 900 },
-  { service: "tts", quantity: "412", unit: "character" },
-  { service: "stt", quantity: "17.25", unit: "second" },
-  { service: "brigade", input_tokens: 500, output_tokens: 90, quantity: "1", unit: "request" },
-  { service: "elsewhere", model: "unheard-of", cost: "0.000000000001" },
-];
-const UNPRICED = { service: "elsewhere", model: "unheard-of", tokens: 10 };
-
-type Kind = "track" | "trackFor" | "batch" | "allocate" | "deduct" | "refused" | "repeat" | "other";
+type Kind =
+  | "track"
+  | "trackFor"
+  | "batch"
+  | "allocate"
+  | "refund"
+  | "deduct"
+  | "coupon"
+  | "redeem"
+  | "refused"
+  | "repeat"
+  | "other";
 // prettier-ignore
 const KINDS: readonly Kind[] = [
-  "track", "track", "track", "track", "trackFor", "batch", "allocate", "allocate", "allocate", "deduct", "deduct", "deduct", "refused", "repeat", "other",
+  "track", "track", "track", "track", "trackFor", "batch", "allocate", "allocate", "refund", "deduct", "deduct", "deduct",
+  "coupon", "redeem", "redeem", "refused", "repeat", "other",
 ];
-
-/** The answers to `usage/track` and `usage/track/batch`, as far as they matter here. */
-interface Event {
-  readonly charged: string;
-}
-interface Item {
-  readonly status: "recorded" | "duplicate" | "refused";
-  readonly event?: Event;
-}
 
 export class Errands {
   readonly #setting: Setting;
   readonly #done: { call: Call; answer: Answer; of: Errand["of"] }[] = [];
+  readonly #redeemed = new Set<string>();
   #count = 0;
 
   constructor(setting: Setting) {
@@ -129,6 +130,14 @@ export class Errands {
     return this.#posting({ path: "/allocate", token: tokens.admin, body }, userId, amount);
   }
 
+  private refund(): Errand {
+    const { random, everybody, tokens } = this.#setting;
+    const userId = random.pick(everybody);
+    const amount = `0.${random.whole(1, 999_999)}`;
+    const body = { user_id: userId, amount, reason: "fault test" };
+    return this.#posting({ path: "/refund", token: tokens.admin, body }, userId, amount);
+  }
+
   /** Now and then more than there is, which is refused. */
   private deduct(): Errand {
     const { random, everybody, tokens } = this.#setting;
@@ -136,6 +145,43 @@ export class Errands {
     const amount = random.chance(0.2) ? "5000" : `${random.whole(0, 3)}.${random.whole(1, 999_999)}`;
     const body = { user_id: userId, amount, service: "fault test" };
     return this.#posting({ path: "/deduct", token: tokens.service, body }, userId, `-${amount}`);
+  }
+
+  private coupon(): Errand {
+    const { random, tokens, codes } = this.#setting;
+    const code = `C${this.#id().toUpperCase().slice(-CODE_LENGTH_MAX)}`;
+    const isBonus = random.chance(0.8);
+    const type = { coupon_type: isBonus ? "credit_bonus" : "fixed_discount", value: `0.${random.whole(1, 999_999)}` };
+    const body = { ...type, code, max_uses: random.whole(1, 4) };
+    const settle = (answer: Answer) => {
+      if (answer.status !== 200) return unexpected(answer);
+      codes.push(code);
+      return undefined;
+    };
+    return {
+      of: "coupons",
+      call: { path: "/coupons/create", token: tokens.admin, body, key: code },
+      effects: [],
+      settle,
+    };
+  }
+
+  /** Once a user; of several who come for the last use of a code all but one are refused. */
+  private redeem(): Errand {
+    const { user, tokens, codes } = this.#setting;
+    const code = codes.slice(-CODES_TRIED).find((each) => !this.#redeemed.has(each));
+    if (code === undefined) return this.coupon();
+    this.#redeemed.add(code);
+    const effect = effectOf("event", user, eventKey(COUPON, code));
+    const call = { path: "/coupons/redeem", token: tokens.user, body: { code }, key: this.#id() };
+    const settle = (answer: Answer) => {
+      if (answer.status !== 200) return expectRefusal(answer, 409, effect);
+      effect.told = "done";
+      effect.amount = (JSON.parse(answer.text) as Redeemed).credits_awarded;
+      this.#remember(call, answer, "coupons");
+      return undefined;
+    };
+    return { of: "coupons", call, effects: [effect], settle };
   }
 
   /** No price, no cost: never recorded. */
@@ -209,14 +255,4 @@ export class Errands {
 
 function effectOf(kind: Effect["kind"], userId: string, key: string): Effect {
   return { kind, userId, key, told: "unknown" };
-}
-
-function expectRefusal(answer: Answer, status: number, effect?: Effect): string | undefined {
-  if (answer.status !== status) return unexpected(answer);
-  if (effect !== undefined) effect.told = "refused";
-  return undefined;
-}
-
-function unexpected({ status, text }: Answer): string {
-  return `unexpected ${status} ${text.slice(0, 300)}`;
 }

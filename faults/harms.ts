@@ -11,6 +11,7 @@ export interface Harm {
 export const DEATHS: readonly Harm[] = [
   { name: "kill -9 of credits",             to: (world) => world.kill("credits") },
   { name: "kill -9 of usage",               to: (world) => world.kill("usage") },
+  { name: "kill -9 of coupons",             to: (world) => world.kill("coupons") },
   { name: "kill -9 of the gateway",         to: (world) => world.kill("gateway") },
   { name: "kill -9 of the broker",          to: (world) => world.kill("nats") },
   { name: "kill -9 of Postgres",            to: (world) => world.kill("postgres") },
@@ -20,8 +21,8 @@ export const DEATHS: readonly Harm[] = [
 // prettier-ignore
 export const DISTURBANCES: readonly Harm[] = [
   { name: "the broker's store deleted",     to: (world) => world.platform.loseBrokerStore() },
-  { name: "all messages delivered again",   to: (world) => Promise.all([world.deliverAgain("USAGE", "credits"), world.deliverAgain("USAGE_REPORTS", "usage")]) },
-  { name: "all database connections cut",   to: (world) => Promise.all([world.cutConnections("credits"), world.cutConnections("usage")]) },
+  { name: "all messages delivered again",   to: (world) => world.deliverAgain() },
+  { name: "all database connections cut",   to: (world) => world.cutConnections() },
   { name: "SIGSTOP of credits for 4 s",     to: (world) => world.freeze("credits", 4_000) },
 ];
 
@@ -29,4 +30,5 @@ export const DISTURBANCES: readonly Harm[] = [
 export const RESTARTS: readonly Harm[] = [
   { name: "SIGTERM of credits",             to: (world) => world.platform.restart("credits") },
   { name: "SIGTERM of usage",               to: (world) => world.platform.restart("usage") },
+  { name: "SIGTERM of coupons",             to: (world) => world.platform.restart("coupons") },
 ];

@@ -1,12 +1,11 @@
 /** One scenario: traffic flows, things break, traffic flows again, all becomes quiet, and the books are held against what was told. */
 import { until } from "@tollbooth/shared/local/condition";
-import { streams as allStreams } from "@tollbooth/shared/streams";
 import { audit, quiet } from "../tools/src/books.ts";
 import { differences, type Difference } from "./check.ts";
 import { Random, SEED } from "./random.ts";
 import { print } from "./report.ts";
 import { QUIET_WITHIN_MS, Traffic } from "./traffic.ts";
-import type { World } from "./world.ts";
+import { CONSUMED, type World } from "./world.ts";
 
 /** What a scenario does to the platform while traffic flows. */
 export interface Storm {
@@ -75,16 +74,13 @@ export async function calm({ books, streams }: World, untilMs: number): Promise<
   const left = () => Math.max(0, untilMs - performance.now());
   const isTold = await quiet(books, left());
   const waiting = isTold ? [] : ["facts wait in an outbox"];
-  for (const { stream, durable } of [
-    { stream: allStreams.usage, durable: "credits" },
-    { stream: allStreams.usageReports, durable: "usage" },
-  ]) {
+  for (const { stream, durable } of CONSUMED) {
     // Also what was applied and whose acknowledgement was lost: it comes again, and must then do nothing.
     const isTaken = async () => {
-      const state = await streams.state(stream.name);
-      return state !== undefined && (await streams.ackFloor(stream.name, durable)) >= state.lastSeq;
+      const state = await streams.state(stream);
+      return state !== undefined && (await streams.ackFloor(stream, durable)) >= state.lastSeq;
     };
-    if (!(await until(() => isTaken().catch(() => false), left()))) waiting.push(`messages of ${stream.name} wait`);
+    if (!(await until(() => isTaken().catch(() => false), left()))) waiting.push(`messages of ${stream} wait`);
   }
   return waiting;
 }

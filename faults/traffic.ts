@@ -2,13 +2,13 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { until } from "@tollbooth/shared/local/condition";
 import type { Effect } from "./effects.ts";
-import { Errands, type Errand } from "./errands.ts";
+import { Errands, type Asked, type Errand } from "./errands.ts";
 import type { Random } from "./random.ts";
 import { Reporter } from "./reporter.ts";
 import { PATIENCE_MS, Rest } from "./rest.ts";
 import type { World } from "./world.ts";
 
-const CLIENTS = 6;
+const CLIENTS = 8;
 const THINK_MAX_MS = 40;
 /** Some clients do not wait, and ask again while their first request is still being worked on. */
 const HASTE = 0.1;
@@ -16,6 +16,7 @@ const HASTY_PATIENCE_MS = 400;
 /** Some never ask again. */
 const GIVES_UP = 0.1;
 const RETRY_PAUSE_MS = 200;
+const COUPONS_RARER = 5;
 /** Invariant 13: so long after the last fault everything is as if there had been none. */
 export const QUIET_WITHIN_MS = 45_000;
 
@@ -29,8 +30,8 @@ export class Traffic {
   readonly #left: Errand[] = [];
   readonly #working: Promise<void>[];
   #isEnding = false;
-  events = 0;
-  postings = 0;
+  /** Requests of which it is known what became of them. */
+  readonly #answered: Record<Asked, number> = { usage: 0, credits: 0, coupons: 0 };
 
   /** Begins. `name` makes the users and the keys unique. */
   static async start(world: World, name: string, random: Random): Promise<Traffic> {
@@ -39,12 +40,14 @@ export class Traffic {
     for (const user of users) tokens.set(user, await world.platform.tokenFor(user, ["user"]));
     const admin = await world.platform.tokenFor(`${name}-admin`, ["admin"]);
     const service = await world.platform.tokenFor(`${name}-service`, ["service"]);
+    const codes: string[] = [];
     const errandsOf = (user: string, of: Random) =>
       new Errands({
         name,
         user,
         everybody: users,
         random: of,
+        codes,
         tokens: { user: tokens.get(user) ?? "", admin, service },
       });
     return new Traffic(world, name, users, random, errandsOf);
@@ -66,21 +69,23 @@ export class Traffic {
     });
   }
 
-  /** Settles when so many more of everything have been answered: the platform works. Throws where it does not. */
+  /** Settles when so many more have been answered, and of coupons a fifth of it: the platform works. Throws where it does not. */
   async flows(more: number): Promise<void> {
-    const { confirmed } = this.reporter;
-    const [events, postings] = [this.events, this.postings];
-    const isFlowing = () =>
-      this.events >= events + more && this.postings >= postings + more && this.reporter.confirmed >= confirmed + more;
-    if (await until(isFlowing, QUIET_WITHIN_MS)) return;
-    const got = `${this.events - events} events, ${this.postings - postings} postings, ${this.reporter.confirmed - confirmed} reports`;
-    throw new Error(`traffic does not flow: of ${more} each there came ${got} in ${QUIET_WITHIN_MS / 1000} s`);
+    const before = { ...this.#answered, reports: this.reporter.confirmed };
+    const wanted = { usage: more, credits: more, coupons: Math.ceil(more / COUPONS_RARER), reports: more };
+    const missing = () => {
+      const now = { ...this.#answered, reports: this.reporter.confirmed };
+      return (["usage", "credits", "coupons", "reports"] as const).filter((of) => now[of] - before[of] < wanted[of]);
+    };
+    if (await until(() => missing().length === 0, QUIET_WITHIN_MS)) return;
+    throw new Error(`traffic does not flow: after ${QUIET_WITHIN_MS / 1000} s too few of ${missing().join(", ")}`);
   }
 
   /** Settles when so many more requests have been answered, whichever. Throws where they are not. */
   async answers(more: number): Promise<void> {
-    const wanted = this.events + this.postings + more;
-    if (await until(() => this.events + this.postings >= wanted, QUIET_WITHIN_MS)) return;
+    const all = () => Object.values(this.#answered).reduce((total, count) => total + count, 0);
+    const wanted = all() + more;
+    if (await until(() => all() >= wanted, QUIET_WITHIN_MS)) return;
     throw new Error(`${more} requests were not answered in ${QUIET_WITHIN_MS / 1000} s`);
   }
 
@@ -135,7 +140,6 @@ export class Traffic {
   #settle(errand: Errand, answer: Parameters<Errand["settle"]>[0]): void {
     const surprise = errand.settle(answer);
     if (surprise !== undefined) this.surprises.push(`${errand.call.path} ${errand.call.key ?? ""}: ${surprise}`);
-    if (errand.of === "usage") this.events++;
-    else this.postings++;
+    this.#answered[errand.of]++;
   }
 }

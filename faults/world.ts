@@ -9,8 +9,8 @@ import { openDb } from "@tollbooth/shared/db";
 import { until } from "@tollbooth/shared/local/condition";
 import { openLog } from "@tollbooth/shared/log";
 import { sql } from "@tollbooth/shared/sql";
-import { Streams } from "@tollbooth/shared/streams";
-import { forEachOwner } from "../tools/src/databases.ts";
+import { Streams, streams, type Stream } from "@tollbooth/shared/streams";
+import { databaseSetting, forEachOwner, OWNERS } from "../tools/src/databases.ts";
 import { Platform, type Part } from "../tools/src/platform.ts";
 import type { Service } from "../tools/src/service.ts";
 import type { Books } from "../tools/src/reconcile.ts";
@@ -18,8 +18,16 @@ import type { Books } from "../tools/src/reconcile.ts";
 /** No rate limits; and a request whose service was killed with it in its hands is given up soon. */
 const SETTINGS = { RATE_LIMIT_USER: "999999999", RATE_LIMIT_ADDRESS: "999999999", REQUEST_TIMEOUT_MS: "3000" };
 /** Servers that somebody gave us are not ours to kill: these tests start their own. */
-const GIVEN = ["NATS_URL", "CREDITS_DATABASE_URL", "USAGE_DATABASE_URL", "GATEWAY_PORT", "CRASH_AT"];
-const ENDS_WITHIN_MS = 20_000;
+const GIVEN = ["NATS_URL", "GATEWAY_PORT", "CRASH_AT", ...OWNERS.map(databaseSetting)];
+const ENDS_WITHIN_MS = 40_000;
+
+/** The streams whose messages have effects, and who takes them. */
+export const CONSUMED: readonly { readonly stream: string; readonly durable: string }[] = [
+  { stream: streams.usageReports.name, durable: "usage" },
+  ...Object.values<Stream>(streams).flatMap(({ name, confirmedBy }) =>
+    confirmedBy === undefined ? [] : [{ stream: name, durable: confirmedBy.durable }],
+  ),
+];
 
 export class World {
   readonly platform: Platform;
@@ -82,18 +90,20 @@ export class World {
       throw new Error(`${service} should have crashed at ${point}, but: ${last}`);
   }
 
-  /** Ends every connection that a service has to its database, as a database does that is restarted or failed over. */
-  async cutConnections(service: keyof Books): Promise<void> {
-    const cut = await this.books[service].run(
-      sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = ${`tollbooth-${service}`}`,
-    );
-    if (cut === 0) throw new Error(`${service} has no connection to its database`);
+  /** Ends every connection that services have to their databases, as happens where one is restarted or fails over. */
+  async cutConnections(): Promise<void> {
+    for (const owner of OWNERS) {
+      const cut = await this.books[owner].run(
+        sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = ${`tollbooth-${owner}`}`,
+      );
+      if (cut === 0) throw new Error(`${owner} has no connection to its database`);
+    }
   }
 
   /** Lets the broker forget what was acknowledged: it delivers all that it holds again. */
-  async deliverAgain(stream: string, durable: string): Promise<void> {
+  async deliverAgain(): Promise<void> {
     const manager = await this.bus.connection.jetstreamManager();
-    await manager.consumers.delete(stream, durable);
+    await Promise.all(CONSUMED.map(({ stream, durable }) => manager.consumers.delete(stream, durable)));
   }
 
   /** Settles when a process has ended. Throws where it does not. */
@@ -104,7 +114,7 @@ export class World {
 
   /** Stops everything; the folder with the logs stays where something failed. */
   async close(hasFailed: boolean): Promise<void> {
-    await Promise.all([this.books.credits.close(), this.books.usage.close(), this.bus.close()]);
+    await Promise.all([this.bus.close(), ...OWNERS.map((owner) => this.books[owner].close())]);
     await this.platform.stop();
     if (hasFailed) console.log(`logs: ${join(this.#folder, "logs")}`);
     else await rm(this.#folder, { recursive: true });

@@ -85,9 +85,11 @@ export function ofDebt(parts: readonly Draw[]): Money {
   return sum(parts.filter(({ lot }) => lot === "debt").map(({ amount }) => amount));
 }
 
-/** The same parts as draws of a line that takes. */
+/** The same parts as draws of a line that takes, one of each lot, so that refunds of the line know what each gave. */
 export function taken(parts: readonly Draw[]): readonly Draw[] {
-  return parts.map(({ lot, amount }) => ({ lot, amount: amount.neg() }));
+  const draws = new Map<number | "debt", Money>();
+  for (const { lot, amount } of parts) draws.set(lot, (draws.get(lot) ?? ZERO).minus(amount));
+  return [...draws].map(([lot, amount]) => ({ lot, amount }));
 }
 
 /** The first `amount` of the parts, and the rest, each in their order. */

@@ -7,6 +7,7 @@ import {
   deduct,
   empty,
   grant,
+  hold,
   refund,
   settle,
   START_MS,
@@ -68,6 +69,18 @@ describe("a refund", () => {
       debt: "0",
       lots: { "purchase 1": "3" },
     });
+  });
+
+  test("in parts goes where it would go at once, also to a lot that gave to a hold and beyond it", () => {
+    const spent: History = [
+      [0, grant("1")],
+      [0, grant("10")],
+      [0, hold("h", "4")],
+      [0, charge("9", { holdId: "h" })],
+    ];
+    const atOnce = after(...spent, [0, refund("8.5", 3)]);
+    expect(after(...spent, [0, refund("5", 3)], [0, refund("3.5", 3)])).toEqual(atOnce);
+    expect(atOnce.lots).toEqual({ "purchase 1": "0.5", "purchase 2": "10" });
   });
 
   test("of more than is left of a line is refused, with what is left", () => {

@@ -12,7 +12,7 @@ import { databaseSetting, OWNERS, type Owner } from "./databases.ts";
 import { signingOf, signToken } from "./jwt.ts";
 import { openKept } from "./kept.ts";
 import { startServers, storeOf, type Addresses } from "./servers.ts";
-import { logOf, SERVICES, startService, type Service } from "./service.ts";
+import { endLeftoverService, logOf, SERVICES, startService, type Service } from "./service.ts";
 import { Supervised, type Program, type Tell } from "./supervisor.ts";
 
 export type Part = Service | "postgres" | "nats";
@@ -134,6 +134,8 @@ export class Platform {
     const { folder, fsync = true } = this.#options;
     const gatewayPort = this.#options.gatewayPort ?? (await freePort());
     const kept = await openKept(folder, gatewayPort);
+    // A gateway that a killed run left behind holds the port, and the folder is ours: it is ended, not complained about.
+    await Promise.all(SERVICES.map(async (service) => endLeftoverService(service, folder)));
     await requireFree(gatewayPort, this.#env.GATEWAY_HOST);
     this.#addresses = await startServers({
       folder,

@@ -1,6 +1,7 @@
 /** A real Postgres of our own, from the binaries that npm brings: no Docker, nothing installed, root or not. */
 import { resolve, join } from "node:path";
-import { startDaemon, type Daemon } from "./daemon.ts";
+import { until } from "./condition.ts";
+import { startDaemon, type Daemon, type DaemonOptions } from "./daemon.ts";
 import { dyingWithUs } from "./launch.ts";
 import { endLeftover } from "./leftover.ts";
 import { greeting } from "./ports.ts";
@@ -25,6 +26,9 @@ export interface LocalPostgres extends Daemon {
 const CONNECTIONS_MAX = 200;
 /** Recovery after a crash reads the journal first. */
 const READY_WITHIN_MS = 60_000;
+/** How long the children of a server that was killed may hold its data: longer than a statement of our services may take. */
+const ORPHANS_WITHIN_MS = 20_000;
+const HELD_BY_ORPHANS = "pre-existing shared memory block";
 /** Not synchronous_commit: what is committed must be with the kernel, so that only a crash of the machine can lose it. */
 const UNSAFE = ["fsync", "full_page_writes"];
 
@@ -45,7 +49,7 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalPost
   ];
   const server = join(place.binaries, "bin/postgres");
   const args = ["-D", place.dataDir, "-p", String(port), ...settings.flatMap((setting) => ["-c", setting])];
-  const daemon = await startDaemon({
+  const daemon = await startAfterOrphans({
     name: "Postgres",
     launch: await dyingWithUs(place.launch([server, ...args]), "INT"),
     env: SERVER_ENV,
@@ -57,6 +61,23 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalPost
   });
   const url = (database = "postgres") => `postgres://postgres:${password}@127.0.0.1:${port}/${database}`;
   return { ...daemon, port, url };
+}
+
+/** A backend that was at work when its server was killed goes on for a while, and Postgres rightly waits for it. */
+async function startAfterOrphans(options: DaemonOptions): Promise<Daemon> {
+  let daemon: Daemon | undefined;
+  let why: unknown;
+  const isStarted = async () => {
+    daemon = await startDaemon(options).catch((error: Error) => {
+      if (!error.message.includes(HELD_BY_ORPHANS)) throw error;
+      why = error;
+      return undefined;
+    });
+    return daemon !== undefined;
+  };
+  await until(isStarted, ORPHANS_WITHIN_MS);
+  if (daemon === undefined) throw why;
+  return daemon;
 }
 
 /** Ends the server that a killed run left on this data; answers whether there was one. */

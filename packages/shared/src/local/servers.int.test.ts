@@ -1,10 +1,11 @@
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { openDb } from "../db.ts";
 import { sql } from "../sql.ts";
+import { until } from "./condition.ts";
 import { isAlive } from "./leftover.ts";
 import { startNats } from "./nats.ts";
 import { freePort } from "./ports.ts";
@@ -45,6 +46,28 @@ test.each([
   const second = await start(options);
   const row = await ask(second.url(), (db) => db.one(z.object({ answer: z.number() }), sql`select answer from kept`));
   expect(row.answer).toBe(42);
+});
+
+test("Postgres starts again while a query of the killed one still goes on", async () => {
+  const options = await place(0o711);
+  const first = await start(options);
+  const db = openDb({ url: first.url(), name: "test", poolMax: 2 });
+  const working = db.run(sql`select count(*) from generate_series(1, 4000000)`).catch(() => {});
+  const Working = z.object({ count: z.string() });
+  const isAtWork = async () =>
+    (
+      await db.one(
+        Working,
+        sql`select count(*) from pg_stat_activity where query like '%generate_series(1, 4%' and pid <> pg_backend_pid()`,
+      )
+    ).count === "1";
+  expect(await until(isAtWork, 10_000)).toBe(true);
+  first.kill("SIGKILL");
+  const second = await start(options);
+  expect(isAlive(second.pid)).toBe(true);
+  expect(await readFile(options.logFile, "utf8")).toContain("pre-existing shared memory block");
+  await working;
+  await db.close();
 });
 
 test("a Postgres that an earlier run left behind makes room for ours", async () => {

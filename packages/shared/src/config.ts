@@ -12,7 +12,7 @@ export function setting<T extends z.ZodType>(about: string, schema: T): Setting<
   return { about, schema };
 }
 
-type Settings = Readonly<Record<string, Setting>>;
+export type Settings = Readonly<Record<string, Setting>>;
 export type Config<S extends Settings> = { readonly [K in keyof S]: z.output<S[K]["schema"]> };
 
 /** A whole number from the environment. */

@@ -70,7 +70,9 @@ const AMOUNT_HELP =
  * text. Never rounded: what has more places, an exponent in a string or more digits is refused.
  */
 export const AmountOrZero = z
-  .union([z.string().regex(/^\d{1,9}(\.\d{1,12})?$/), z.number().refine(isPlainNumber)], { error: AMOUNT_HELP })
+  .union([z.string().regex(/^\d{1,9}(\.\d{1,12})?$/, AMOUNT_HELP), z.number().refine(isPlainNumber, AMOUNT_HELP)], {
+    error: AMOUNT_HELP,
+  })
   .transform((value) => new Exact(value));
 
 /** An amount as a request may state it, above 0. */

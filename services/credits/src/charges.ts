@@ -4,6 +4,9 @@ import { printInstant } from "@tollbooth/shared/contract";
 import type { Reply } from "@tollbooth/shared/handler";
 import { submit, type Poster } from "./posting.ts";
 
+/** The source of what users report themselves. */
+const OF_USERS = "user";
+
 /** Posts the charge of an event, once. Resolves when it is committed; throws on an event that cannot be read. */
 export async function postCharge(poster: Poster, data: Uint8Array): Promise<Reply> {
   const event = usageTracked.data.parse(JSON.parse(Buffer.from(data).toString("utf8")));
@@ -19,7 +22,7 @@ export async function postCharge(poster: Poster, data: Uint8Array): Promise<Repl
       model: model ?? undefined,
       holdId: holdId ?? undefined,
       cost: { providerCost: cost.provider_cost, markup: cost.markup },
-      actor: { sub: event.source, role: "service" },
+      actor: event.source === OF_USERS ? { sub: user_id, role: "user" } : { sub: event.source, role: "service" },
       key: `event:${id}`,
       metadata: { source: event.source, event_id: event.source_event_id, occurred_at: printInstant(event.occurred_at) },
     },

@@ -92,11 +92,15 @@ function balanceIn(answer: unknown): number {
 }
 
 test("a port that is taken is told in one sentence", async () => {
-  const server = createServer().listen(port, "127.0.0.1");
-  const started = npmStart(home, port);
+  const taken = await freePort();
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(taken, "127.0.0.1", resolve));
+  const started = npmStart(home, taken);
   expect(await started.ended).toBe(1);
-  expect(started.said()).toMatch(new RegExp(`Port ${port} is taken by .*: end that, or choose another port`));
   server.close();
+  expect(started.said()).toMatch(
+    new RegExp(`^Port ${taken} is taken by .*: end that, or choose another port.*\\.$`, "m"),
+  );
 });
 
 test("a broker that is given and does not answer is told in one sentence", async () => {

@@ -209,7 +209,8 @@ test("no token, key or password is in any span or log", async () => {
 
   const kept = await readKept(own.folder);
   const secrets = { key, token, foreign, jwt: own.reach.signing.secret, ...kept?.passwords };
-  expect(Object.keys(secrets)).toHaveLength(6);
+  expect(Object.values(secrets).filter((secret) => secret.length < 20)).toEqual([]);
+  expect(kept?.passwords.credits).toBeDefined();
   const said = [collector.received(), ...(await Promise.all(SERVICES.map(logOf)))].join("\n");
   expect(said).toContain("invalid_request");
   expect(Object.entries(secrets).filter(([, secret]) => said.includes(secret))).toEqual([]);

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { openLog } from "@tollbooth/shared/log";
 import { openBus } from "@tollbooth/shared/bus";
+import { commands } from "@tollbooth/shared/contracts/all";
 import { testNats } from "@tollbooth/shared/testing/nats";
 import { startGateway } from "./testing/gateway.ts";
 
@@ -17,18 +18,20 @@ test("it is ready only when every service answers, and says which does not", asy
   const ready = async () => fetch(`${url}/health/ready`);
   const missing = await ready();
   expect([missing.status, missing.headers.get("retry-after")]).toEqual([503, "1"]);
+  const others = Object.keys(commands).filter((service) => service !== "credits");
+  const allOf = (state: string) => Object.fromEntries(others.map((service) => [service, state]));
   expect(await missing.json()).toMatchObject({
     code: "unavailable",
-    parts: { broker: "up", credits: "up", usage: "down" },
+    parts: { broker: "up", credits: "up", ...allOf("down") },
   });
-  const usage = await openBus({ url: natsUrl, name: "usage", log: openLog("test", "silent") });
-  await usage.serve("usage", []);
+  const bus = await openBus({ url: natsUrl, name: "others", log: openLog("test", "silent") });
+  await Promise.all(others.map(async (service) => bus.serve(service, [])));
   await expect.poll(async () => (await ready()).status, { timeout: 5_000 }).toBe(200);
   expect(await (await ready()).json()).toEqual({
     status: "ready",
-    parts: { broker: "up", credits: "up", usage: "up" },
+    parts: { broker: "up", credits: "up", ...allOf("up") },
   });
-  await usage.close();
+  await bus.close();
 });
 
 test("a flood of probes asks the services once", async () => {

@@ -1,8 +1,11 @@
 /** The whole platform as processes, from what was built, in a folder of its own. */
 import { findBroker, testFolder } from "@tollbooth/shared/testing/find";
 import { openBroker } from "@tollbooth/shared/testing/nats";
+import { startFakeOpenRouter } from "../../services/openrouter/src/fake.ts";
+import { settings as coupons } from "../../services/coupons/src/config.ts";
 import { settings as credits } from "../../services/credits/src/config.ts";
 import { settings as gateway } from "../../services/gateway/src/config.ts";
+import { settings as openrouter } from "../../services/openrouter/src/config.ts";
 import { settings as usage } from "../../services/usage/src/config.ts";
 import { signingOf, type Signing } from "../../tools/src/jwt.ts";
 import { readKept } from "../../tools/src/kept.ts";
@@ -14,6 +17,8 @@ export interface Reach {
   readonly natsUrl: string;
   readonly databaseUrls: Platform["databaseUrls"];
   readonly signing: Signing;
+  /** The fake OpenRouter that the platform asks. */
+  readonly openRouterUrl: string;
 }
 
 /** A platform that its owner may also hurt. */
@@ -30,16 +35,18 @@ export interface Own {
 export async function openPlatform(name: string, env: NodeJS.ProcessEnv = {}): Promise<Own> {
   const { folder, remove } = await testFolder(name);
   const broker = await otherBroker();
-  const settings = { ...unset(), ...(broker && { NATS_URL: broker.url }), ...env };
+  const fake = await startFakeOpenRouter();
+  const settings = { ...unset(), ...(broker && { NATS_URL: broker.url }), OPENROUTER_BASE_URL: fake.url, ...env };
   const close = async (platform?: Platform) => {
     await platform?.stop();
-    await broker?.close();
+    await Promise.all([broker?.close(), fake.close()]);
     await remove();
   };
   try {
     const platform = await Platform.start({ folder, fsync: false, env: settings });
     const { gatewayUrl, natsUrl, databaseUrls } = platform;
-    const reach = { gatewayUrl, natsUrl, databaseUrls, signing: await signingIn(folder) };
+    const openRouterUrl = fake.url;
+    const reach = { gatewayUrl, natsUrl, databaseUrls, openRouterUrl, signing: await signingIn(folder) };
     return { platform, reach, folder, close: () => close(platform) };
   } catch (error) {
     await close();
@@ -55,9 +62,10 @@ export async function signingIn(folder: string): Promise<Signing> {
   return signing;
 }
 
-/** The environment without any setting of our services. */
+/** The environment without any setting of our services, except that no OpenRouter is reached. */
 export function unset(): NodeJS.ProcessEnv {
-  const known = new Set(Object.keys({ ...credits, ...gateway, ...usage }));
+  const known = new Set(Object.keys({ ...coupons, ...credits, ...gateway, ...openrouter, ...usage }));
+  known.delete("OPENROUTER_BASE_URL");
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !known.has(name)));
 }
 

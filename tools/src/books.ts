@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { laws as creditsLaws } from "@tollbooth/credits/laws";
 import { laws as couponsLaws } from "@tollbooth/coupons/laws";
+import { laws as openrouterLaws } from "@tollbooth/openrouter/laws";
 import { verify } from "@tollbooth/credits/verify";
 import type { Db } from "@tollbooth/shared/db";
 import { breachesOf, type Law } from "@tollbooth/shared/law";
@@ -35,6 +36,7 @@ export async function audit(books: Books): Promise<Finding[]> {
     ...(await own("credits", creditsLaws)),
     ...(await own("usage", usageLaws)),
     ...(await own("coupons", couponsLaws)),
+    ...(await own("openrouter", openrouterLaws)),
     {
       invariant: 1,
       of: "credits",

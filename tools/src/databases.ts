@@ -4,7 +4,7 @@ import { openDb, type Db } from "@tollbooth/shared/db";
 import { sql } from "@tollbooth/shared/sql";
 
 /** The services that have a database. */
-export const OWNERS = ["credits", "usage", "coupons"] as const;
+export const OWNERS = ["credits", "usage", "coupons", "openrouter"] as const;
 export type Owner = (typeof OWNERS)[number];
 
 /** A record with something of every owner. */

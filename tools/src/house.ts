@@ -32,6 +32,14 @@ export const HOUSE: Readonly<Record<string, Rooms>> = {
     stores: ["coupons.store", "laws"],
     pure: ["code", "redemption"],
   },
+  openrouter: {
+    // The fake OpenRouter is a program too: nothing of the service imports it.
+    main: ["main", "config", "fake", "fake-models"],
+    doors: ["handlers"],
+    middle: ["accounts", "client", "vault"],
+    stores: ["accounts.store", "laws"],
+    pure: ["fernet", "refusal", "remaining", "secret", "vault-keys"],
+  },
   usage: {
     main: ["main", "config"],
     doors: ["handlers", "price-handlers", "report", "dead-letters"],
@@ -81,6 +89,7 @@ export const OWNERS: Readonly<Record<string, RegExp>> = {
   "jose": /^(services\/gateway\/src\/auth|tools\/src\/jwt)\.ts$/,
   "commander": /^tools\//,
   "@pydantic/genai-prices": /^services\/usage\//,
+  "lossless-json": /^services\/openrouter\/src\/(client|fake)\.ts$/,
 };
 
 /** Names that say what kind of thing a file is, or nothing: they attract whatever has no home. */

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { forEachOwner, type Owner } from "./databases.ts";
 import { freePort, isFree } from "@tollbooth/shared/local/ports";
 
-/** Secrets that begin so are refused by a gateway in production. */
+/** Secrets that begin so are refused in production. */
 const DEVELOPMENT = "dev-";
 
 const Kept = z.object({
@@ -17,23 +17,27 @@ const Kept = z.object({
   /** Each service's password for its own database. */
   passwords: z.record(z.string(), z.string()),
   jwtSecret: z.string(),
+  /** What encrypts users' OpenRouter keys, the newest first. */
+  vaultKeys: z.string().optional(),
 });
 
 export type Kept = Omit<z.output<typeof Kept>, "passwords"> & { readonly passwords: Readonly<Record<Owner, string>> };
+type Open = Kept & { readonly vaultKeys: string };
 
 /**
  * Reads what the folder keeps, and makes what is not there yet. A kept port that somebody else took meanwhile is
  * replaced. The file is for its owner's eyes only.
  */
-export async function openKept(folder: string, gatewayPort: number): Promise<Kept> {
+export async function openKept(folder: string, gatewayPort: number): Promise<Open> {
   const before = await readKept(folder);
-  const kept: Kept = {
+  const kept: Open = {
     postgresPort: await portOr(before?.postgresPort),
     natsPort: await portOr(before?.natsPort),
     gatewayPort,
     // A service that is new since gets its password now.
     passwords: forEachOwner((owner) => before?.passwords[owner] ?? secret()),
     jwtSecret: before?.jwtSecret ?? `${DEVELOPMENT}${secret()}`,
+    vaultKeys: before?.vaultKeys ?? `${DEVELOPMENT}1:${secret()}=`,
   };
   await mkdir(folder, { recursive: true });
   const draft = `${fileOf(folder)}.draft`;

@@ -33,12 +33,12 @@ export const HOUSE: Readonly<Record<string, Rooms>> = {
     pure: ["code", "redemption"],
   },
   openrouter: {
-    // The fake OpenRouter is a program too: nothing of the service imports it.
-    main: ["main", "config", "fake", "fake-models"],
+    // The fake OpenRouter and the rotation of keys are programs too: tools/ starts them.
+    main: ["main", "config", "fake", "fake-models", "rotation"],
     doors: ["handlers"],
-    middle: ["accounts", "client", "vault"],
-    stores: ["accounts.store", "laws"],
-    pure: ["fernet", "refusal", "remaining", "secret", "vault-keys"],
+    middle: ["accounts", "catalogue", "client", "quotes", "reporting", "routing", "vault"],
+    stores: ["accounts.store", "requests.store", "laws"],
+    pure: ["answers", "bill", "fernet", "price-sheet", "refusal", "remaining", "secret", "vault-keys"],
   },
   usage: {
     main: ["main", "config"],

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Tx } from "@tollbooth/shared/db";
 import { MoneyText, print, type Money } from "@tollbooth/shared/money";
-import { sql } from "@tollbooth/shared/sql";
+import { sql, table } from "@tollbooth/shared/sql";
 import type { Sealed } from "./vault.ts";
 
 const AccountRow = z
@@ -87,6 +87,42 @@ export function saveSync(
 /** Forgets a user's connection; answers whether there was one. */
 export async function deleteAccount(tx: Tx, userId: string): Promise<boolean> {
   return (await tx.run(sql`delete from openrouter_accounts where user_id = ${userId}`)) === 1;
+}
+
+/** A key in its row. */
+export interface Stored {
+  readonly userId: string;
+  readonly sealed: Sealed;
+}
+
+const StoredRow = z
+  .object({ user_id: z.string(), vault_key_id: z.string(), sealed_key: z.string() })
+  .transform((row): Stored => ({
+    userId: row.user_id,
+    sealed: { vaultKeyId: row.vault_key_id, token: row.sealed_key },
+  }));
+
+/** Locks keys that another of the vault's keys encrypted, of users after this one, in their order. */
+export function lockOthers(tx: Tx, vaultKeyId: string, afterUserId: string, limit: number): Promise<Stored[]> {
+  return tx.many(
+    StoredRow,
+    sql`select user_id, vault_key_id, sealed_key from openrouter_accounts
+        where vault_key_id <> ${vaultKeyId} and user_id > ${afterUserId} order by user_id limit ${limit} for update`,
+  );
+}
+
+/** Writes keys that were encrypted anew. */
+export async function saveSealed(tx: Tx, keys: readonly Stored[]): Promise<void> {
+  const columns = { user_id: "text", vault_key_id: "text", sealed_key: "text" };
+  const rows = keys.map(({ userId, sealed }) => ({
+    user_id: userId,
+    vault_key_id: sealed.vaultKeyId,
+    sealed_key: sealed.token,
+  }));
+  await tx.run(
+    sql`update openrouter_accounts a set vault_key_id = r.vault_key_id, sealed_key = r.sealed_key
+        from ${table(columns, rows)} as r (user_id, vault_key_id, sealed_key) where a.user_id = r.user_id`,
+  );
 }
 
 /** Answers are kept by the database's clock, which is one for all replicas. */

@@ -3,19 +3,22 @@
  * taken from the answer's text, digit by digit. Nothing is sent twice by itself: OpenRouter has no idempotency keys.
  */
 import { parse } from "lossless-json";
-import { z } from "zod";
+import type { z } from "zod";
 import { Fault } from "@tollbooth/shared/fault";
 import { scrub } from "@tollbooth/shared/log";
-import { decimal, type Money } from "@tollbooth/shared/money";
 import { inSpan, SpanKind } from "@tollbooth/shared/telemetry";
 import { faultOf } from "./refusal.ts";
+import { ChatAnswer, CreditsAnswer, Failure, KeyAnswer, ModelsAnswer } from "./answers.ts";
+import type { UsageFacts } from "./bill.ts";
 import type { CreditsFacts, KeyFacts } from "./remaining.ts";
 import type { Secret } from "./secret.ts";
 
 /** Two of these fit into what the gateway waits. */
 const ASK_TIMEOUT_MS = 4_000;
-const ANSWER_MAX_BYTES = 16 * 1024 ** 2;
+const LIST_TIMEOUT_MS = 30_000;
+const ANSWER_MAX_BYTES = 8 * 1024 ** 2;
 const MESSAGE_MAX = 300;
+const BAD_GATEWAY = 502;
 
 /** Errors of a connection that never came to be: nothing was sent. */
 const NOT_SENT = new Set([
@@ -39,23 +42,18 @@ interface Sending {
 interface Received {
   readonly text: string;
   readonly json: unknown;
+  readonly headers: Headers;
 }
 
-/** A figure as it stands in the text: numbers are left as texts by our parser. */
-const Figure = z
-  .string()
-  .regex(/^-?\d{1,40}(\.\d{1,60})?([eE][+-]?\d{1,2})?$/)
-  .transform((text): Money => decimal(text));
-
-const KeyAnswer = z.object({
-  data: z.object({
-    limit_remaining: Figure.nullish(),
-    is_management_key: z.boolean().nullish(),
-    creator_user_id: z.string().min(1).max(255).nullish(),
-  }),
-});
-const CreditsAnswer = z.object({ data: z.object({ total_credits: Figure, total_usage: Figure }) });
-const Failure = z.object({ error: z.object({ message: z.string().optional(), error_type: z.string().optional() }) });
+/** A chat's answer. */
+export interface Completion {
+  /** As it came. */
+  readonly text: string;
+  readonly model: string;
+  readonly generationId: string | null;
+  /** Undefined where the answer does not say what was used. */
+  readonly usage: UsageFacts | undefined;
+}
 
 export class OpenRouter {
   readonly #baseUrl: string;
@@ -67,26 +65,39 @@ export class OpenRouter {
 
   /** What OpenRouter tells of a key. Throws `key_refused` where it does not take it, `unavailable` where it does not answer. */
   async key(apiKey: Secret): Promise<KeyFacts> {
-    const { data } = read(KeyAnswer, await this.#get("/key", apiKey));
-    return {
-      limitRemaining: data.limit_remaining ?? null,
-      isManagementKey: data.is_management_key ?? false,
-      creatorUserId: data.creator_user_id ?? null,
-    };
+    return read(KeyAnswer, await this.#get("/key", apiKey));
   }
 
   /** The credits of an account, for a management key. Throws like `key`, and `forbidden` for any other key. */
   async credits(apiKey: Secret): Promise<CreditsFacts> {
-    const { data } = read(CreditsAnswer, await this.#get("/credits", apiKey));
-    return { totalCredits: data.total_credits, totalUsage: data.total_usage };
+    return read(CreditsAnswer, await this.#get("/credits", apiKey));
+  }
+
+  /** The models that OpenRouter lists. Throws `unavailable` where it does not answer. */
+  async models(signal?: AbortSignal): Promise<unknown[]> {
+    const listing = { method: "GET", path: "/models", timeoutMs: LIST_TIMEOUT_MS } as const;
+    return read(ModelsAnswer, await this.#send({ ...listing, ...(signal && { signal }) }).catch(undone)).data;
+  }
+
+  /**
+   * Asks a chat, once. Throws `timeout` where nobody knows whether it was done and billed, and what OpenRouter refused as
+   * that; then nothing was.
+   */
+  async chat(apiKey: Secret, body: string, timeoutMs: number): Promise<Completion> {
+    const received = await this.#send({ method: "POST", path: "/chat/completions", apiKey, body, timeoutMs });
+    const { text, json, headers } = received;
+    const answer = ChatAnswer.safeParse(json).data;
+    // A provider's failure may come as a success: without a use it has cost nothing.
+    const failure = Failure.safeParse(json).data?.error;
+    if (failure !== undefined && !answer?.usage)
+      throw refusal(Number(failure.http_status ?? failure.code) || BAD_GATEWAY, received);
+    if (answer === undefined) throw unknown(new Error("the answer to a chat could not be read"));
+    const generationId = headers.get("x-generation-id") ?? answer.id ?? null;
+    return { text, model: answer.model, generationId, usage: answer.usage ?? undefined };
   }
 
   async #get(path: string, apiKey: Secret): Promise<Received> {
-    return this.#send({ method: "GET", path, apiKey, timeoutMs: ASK_TIMEOUT_MS }).catch((error: unknown) => {
-      const fault = Fault.from(error);
-      // Of a question there is no doubt whether it was done: it changes nothing.
-      throw fault.code === "timeout" ? away(fault) : fault;
-    });
+    return this.#send({ method: "GET", path, apiKey, timeoutMs: ASK_TIMEOUT_MS }).catch(undone);
   }
 
   #send(sending: Sending): Promise<Received> {
@@ -96,17 +107,9 @@ export class OpenRouter {
       const response = await this.#exchange(sending);
       span.setAttribute("http.response.status_code", response.status);
       const text = await textOf(response).catch(interrupted);
-      const json = readJson(text);
-      if (response.ok) return { text, json };
-      throw faultOf(
-        {
-          status: response.status,
-          message: messageIn(json),
-          retryAfter: response.headers.get("retry-after"),
-          resetAt: response.headers.get("x-ratelimit-reset"),
-        },
-        Date.now(),
-      );
+      const received = { text, json: readJson(text), headers: response.headers };
+      if (response.ok) return received;
+      throw refusal(response.status, received);
     });
   }
 
@@ -142,11 +145,20 @@ async function textOf({ body }: Response): Promise<string> {
 /** What came between: `unavailable` where nothing was sent, `timeout` where nobody knows what became of it. */
 function interrupted(error: unknown): never {
   const { cause } = error as { cause?: { code?: string } };
-  if (cause?.code !== undefined && NOT_SENT.has(cause.code)) throw away(error);
-  throw new Fault("timeout", "OpenRouter did not answer in time: whether it did what was asked is not known", {
+  throw cause?.code !== undefined && NOT_SENT.has(cause.code) ? away(error) : unknown(error);
+}
+
+function unknown(cause: unknown): Fault {
+  return new Fault("timeout", "OpenRouter's answer did not come: whether it did what was asked is not known", {
     retryAfterS: 1,
-    cause: error,
+    cause,
   });
+}
+
+/** Of a question there is no doubt whether it was done: it changes nothing. */
+function undone(error: unknown): never {
+  const fault = Fault.from(error);
+  throw fault.code === "timeout" ? away(fault) : fault;
 }
 
 function away(cause: unknown): Fault {
@@ -171,8 +183,14 @@ function read<T extends z.ZodType>(schema: T, { json }: Received): z.output<T> {
   throw new Fault("unavailable", "OpenRouter's answer could not be read", { retryAfterS: 1, cause: parsed.error });
 }
 
-/** OpenRouter's words, without the key owner's id that stands beside them, and without any key. */
-function messageIn(json: unknown): string {
+/** What OpenRouter refused: in its words, without the key owner's id that stands beside them, and without any key. */
+function refusal(status: number, { json, headers }: Received): Fault {
   const failure = Failure.safeParse(json).data?.error;
-  return scrub(failure?.message ?? failure?.error_type ?? "").slice(0, MESSAGE_MAX);
+  const refused = {
+    status,
+    message: scrub(failure?.message ?? failure?.error_type ?? "").slice(0, MESSAGE_MAX),
+    retryAfter: headers.get("retry-after"),
+    resetAt: headers.get("x-ratelimit-reset"),
+  };
+  return faultOf(refused, Date.now());
 }

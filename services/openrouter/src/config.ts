@@ -22,7 +22,11 @@ export const settings = {
   NODE_ENV: setting("`production` refuses keys of development", z.string().optional()),
 };
 
-type VaultConfig = Pick<Config<typeof settings>, "OPENROUTER_VAULT_KEYS" | "OPENROUTER_VAULT_KEYS_FILE" | "NODE_ENV">;
+/** What is needed of the settings to open the vault. */
+export type VaultConfig = Pick<
+  Config<typeof settings>,
+  "OPENROUTER_VAULT_KEYS" | "OPENROUTER_VAULT_KEYS_FILE" | "NODE_ENV"
+>;
 
 /** The vault's keys. Throws one Error that says what is missing or wrong, and never a key. */
 export function readVaultKeys(config: VaultConfig): VaultKeys {

@@ -116,7 +116,8 @@ async function serve(books: FakeBooks, request: IncomingMessage, response: Serve
 }
 
 function answer(books: FakeBooks, route: string, asked: Asked): Answer {
-  if (route === "GET /models") return { status: 200, body: { data: FAKE_MODELS } };
+  if (route === "GET /models")
+    return { status: 200, body: { data: FAKE_MODELS, links: { next: null }, total_count: FAKE_MODELS.length } };
   if (!asked.key.startsWith("sk-or-v1-") || asked.has("revoked") || books.isRevoked(asked.key))
     return failed(401, "User not found.");
   if (asked.has("failing")) return failed(500, "Internal Server Error");

@@ -4,10 +4,16 @@ import { handle, type Endpoint } from "@tollbooth/shared/handler";
 import { keyed } from "@tollbooth/shared/idempotency";
 import { connect, notConnected, sync, tell, type Connecting } from "./accounts.ts";
 import { deleteAccount, readAccount } from "./accounts.store.ts";
+import type { Quotes } from "./quotes.ts";
+import { route, type Routing } from "./routing.ts";
 import { Secret } from "./secret.ts";
 
 /** Everything that the service answers. */
-export function endpoints(connecting: Connecting): Endpoint[] {
+export function endpoints(routing: Routing, quotes: Quotes): Endpoint[] {
+  return [...ofUsers(routing), ...ofServices(routing, quotes)];
+}
+
+function ofUsers(connecting: Connecting): Endpoint[] {
   const { db } = connecting;
   return [
     handle(contracts.createAccount, (input, context) => {
@@ -26,5 +32,18 @@ export function endpoints(connecting: Connecting): Endpoint[] {
       if (!(await deleteAccount(db, context.onUser(user_id)))) throw notConnected();
       return { message: "the key is forgotten, and this user is no longer connected to OpenRouter" };
     }),
+  ];
+}
+
+function ofServices(routing: Routing, quotes: Quotes): Endpoint[] {
+  return [
+    handle(contracts.modelMarkup, async ({ model }) => {
+      const { markup_class, markup_rate } = await quotes.of(model);
+      return { model, markup_class, markup_rate };
+    }),
+    handle(contracts.freeModel, async ({ model }) => ({ model, is_free: (await quotes.of(model)).is_free })),
+    handle(contracts.routeChat, (asked, { caller, deadlineMs }) =>
+      route(routing, asked, { askedBy: caller?.azp ?? caller?.sub ?? "", deadlineMs }),
+    ),
   ];
 }

@@ -13,6 +13,15 @@ export const laws: readonly Law[] = [
       select 'openrouter_accounts: the key of ' || user_id as breach from openrouter_accounts
       where concat_ws(' ', email, account_id, key_hint, sealed_key) ~ ${KEY}
       union all
-      select 'commands: an answer to ' || user_id from commands where answer ~ ${KEY}`,
+      select 'commands: an answer to ' || user_id from commands where answer ~ ${KEY}
+      union all
+      select 'routed_requests: a report of ' || user_id from routed_requests where report::text ~ ${KEY}`,
+  },
+  {
+    invariant: 4,
+    says: "what chats on users' own keys used was told to usage within 45 s",
+    breaches: sql`
+      select user_id || ': request ' || request_id || ', ' || coalesce(last_error, 'not told yet') as breach from routed_requests
+      where report is not null and recorded_at is null and answered_at < now() - interval '45 seconds'`,
   },
 ];

@@ -25,7 +25,7 @@ export function faultOf(refused: Refused, nowMs: number): Fault {
   const words = message === "" ? "" : `: ${message}`;
   switch (status) {
     case 401:
-      return new Fault("key_refused", "OpenRouter does not take this key", { fix: CONNECT });
+      return keyRefused();
     case 402:
       return new Fault("insufficient_credits", `the user's OpenRouter account cannot pay for this${words}`, {
         fix: "add credits at OpenRouter, or ask for fewer max_tokens",
@@ -47,6 +47,11 @@ export function faultOf(refused: Refused, nowMs: number): Fault {
           })
         : new Fault("unavailable", "OpenRouter cannot answer at the moment", { retryAfterS: RETRY_S, cause: refused });
   }
+}
+
+/** The refusal of a key that OpenRouter does not take. */
+export function keyRefused(): Fault {
+  return new Fault("key_refused", "OpenRouter does not take this key", { fix: CONNECT });
 }
 
 function retryAfterS({ message, retryAfter, resetAt }: Refused, nowMs: number): number {

@@ -1,7 +1,8 @@
 /** What the openrouter service answers: users' own OpenRouter keys (BYOK), what is known of models, and chats on users' keys. */
 import { z } from "zod";
-import { command, Instant, OnUser } from "../contract.ts";
+import { command, EventId, Id, Instant, OnUser } from "../contract.ts";
 import { MoneyText } from "../money.ts";
+import { quoteCost } from "./prices.ts";
 
 /** The alphabet is the one that our logs know keys by. */
 const ApiKey = z
@@ -75,4 +76,53 @@ export const deleteAccount = command({
   input: z.strictObject({ ...OnUser }),
   output: z.object({ message: z.string() }),
   faults: ["not_found"],
+});
+
+// ---- what services ask ------------------------------------------------------------------------------------
+
+const { is_free, markup_class, markup_rate } = quoteCost.output.shape;
+
+export const modelMarkup = command({
+  subject: "openrouter.markup",
+  summary: "What the platform adds to the cost of a model",
+  access: ["service"],
+  input: z.strictObject({ model: Id }),
+  output: z.object({ model: z.string(), markup_class, markup_rate }),
+  faults: [],
+});
+
+export const freeModel = command({
+  subject: "openrouter.free-model",
+  summary: "Whether a model costs nothing",
+  access: ["service"],
+  input: z.strictObject({ model: Id }),
+  output: z.object({ model: z.string(), is_free }),
+  faults: [],
+});
+
+/**
+ * OpenRouter has no idempotency keys. So a request_id is sent once: whoever asks with it again is refused, and learns the
+ * answer from nobody. What was refused without having been done may be asked again.
+ */
+export const routeChat = command({
+  subject: "openrouter.route",
+  summary: "Asks a chat of OpenRouter with a user's own key, and records what it used",
+  access: ["service"],
+  input: z.strictObject({
+    user_id: Id,
+    request_id: EventId,
+    /** The body of OpenRouter's chat completions, without streaming. */
+    chat: z.looseObject({
+      model: Id,
+      messages: z.array(z.unknown()).min(1),
+      max_tokens: z.number().int().min(1).optional(),
+      stream: z.literal(false, { error: "chats are not streamed here" }).optional(),
+    }),
+  }),
+  output: z.object({
+    request_id: z.string(),
+    /** OpenRouter's own answer. */
+    completion: z.looseObject({ model: z.string() }),
+  }),
+  faults: ["not_found", "key_refused", "insufficient_credits", "idempotency_conflict"],
 });

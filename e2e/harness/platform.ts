@@ -7,11 +7,14 @@ import { settings as usage } from "../../services/usage/src/config.ts";
 import { signingOf, type Signing } from "../../tools/src/jwt.ts";
 import { readKept } from "../../tools/src/kept.ts";
 import { Platform } from "../../tools/src/platform.ts";
+import { logOf } from "../../tools/src/service.ts";
+import { refusalsIn } from "../../tools/src/testing/refusals.ts";
 
 /** What a test needs to talk to a platform. */
 export interface Reach {
   readonly gatewayUrl: string;
   readonly natsUrl: string;
+  readonly natsKeys: string | undefined;
   readonly databaseUrls: Platform["databaseUrls"];
   readonly signing: Signing;
 }
@@ -22,7 +25,7 @@ export interface Own {
   readonly reach: Reach;
   /** Its data and logs. */
   readonly folder: string;
-  /** Stops it and removes its folder. */
+  /** Stops it and removes its folder. Throws where the broker refused something: somebody lacked a right. */
   close(): Promise<void>;
 }
 
@@ -34,12 +37,14 @@ export async function openPlatform(name: string, env: NodeJS.ProcessEnv = {}): P
   const close = async (platform?: Platform) => {
     await platform?.stop();
     await broker?.close();
+    const refusals = await refusalsIn(logOf("nats", folder));
     await remove();
+    if (refusals.length > 0) throw new Error(`the broker refused what was needed:\n${refusals.join("\n")}`);
   };
   try {
     const platform = await Platform.start({ folder, fsync: false, env: settings });
-    const { gatewayUrl, natsUrl, databaseUrls } = platform;
-    const reach = { gatewayUrl, natsUrl, databaseUrls, signing: await signingIn(folder) };
+    const { gatewayUrl, natsUrl, natsKeys, databaseUrls } = platform;
+    const reach = { gatewayUrl, natsUrl, natsKeys, databaseUrls, signing: await signingIn(folder) };
     return { platform, reach, folder, close: () => close(platform) };
   } catch (error) {
     await close();

@@ -2,10 +2,13 @@
 import { HOME } from "./checkout.ts";
 import { databaseSetting, databaseUrlsOf, forEachOwner, type Owner } from "./databases.ts";
 import { readKept } from "./kept.ts";
+import { keysOf } from "./servers.ts";
 
 export interface Attached {
   readonly gatewayUrl: string;
   readonly natsUrl: string;
+  /** The folder with the seeds of the broker's users; undefined where the broker takes anybody. */
+  readonly natsKeys: string | undefined;
   readonly databaseUrls: Readonly<Record<Owner, string>>;
 }
 
@@ -24,6 +27,7 @@ export async function attach(env: NodeJS.ProcessEnv, folder = HOME): Promise<Att
   return {
     gatewayUrl: given("GATEWAY_URL", `http://127.0.0.1:${env["GATEWAY_PORT"] || (kept?.gatewayPort ?? GATEWAY_PORT)}`),
     natsUrl: given("NATS_URL", kept && `nats://127.0.0.1:${kept.natsPort}`),
+    natsKeys: env["NATS_KEYS"] || (env["NATS_URL"] ? undefined : keysOf(folder)),
     databaseUrls: forEachOwner((owner) => given(databaseSetting(owner), ours?.[owner])),
   };
 }

@@ -45,7 +45,7 @@ export async function openScene({ gatewayUrl, natsUrl, databaseUrls, tokenFor }:
     },
     close: async () => {
       for (const reporter of reporters.values()) await reporter.close();
-      await Promise.all([bus.close(), books.credits.close(), books.usage.close()]);
+      await Promise.all([bus.close(), books.close()]);
     },
   };
 }

@@ -18,8 +18,8 @@ const { json } = command.opts<{ json?: true }>();
 const [id = ""] = command.args;
 const CALLER = { sub: "explain", roles: ["admin"] } as const;
 
-const { databaseUrls, natsUrl } = await attach(process.env).catch((error: Error) => command.error(error.message));
-await withBooks(databaseUrls, async ({ credits }) => {
+const { auditUrls, natsUrl } = await attach(process.env).catch((error: Error) => command.error(error.message));
+await withBooks(auditUrls, async ({ credits }) => {
   const owner = await credits.maybe(
     z.object({ user_id: z.string() }),
     sql`select user_id from credit_transactions where id::text = ${id}`,

@@ -23,9 +23,9 @@ export interface Scene {
 const NAME = "demo";
 
 /** Opens everything. Throws where the broker is not there. */
-export async function openScene({ gatewayUrl, natsUrl, databaseUrls, tokenFor }: Reached): Promise<Scene> {
+export async function openScene({ gatewayUrl, natsUrl, auditUrls, tokenFor }: Reached): Promise<Scene> {
   const bus = await openBus({ url: natsUrl, name: NAME, log: openLog(NAME, "error") });
-  const books = openBooks(databaseUrls, NAME);
+  const books = openBooks(auditUrls, NAME);
   const tokens = new Map<string, Promise<string>>();
   const reporters = new Map<string, Reporter>();
   return {

@@ -17,7 +17,7 @@ import { npmRun, tool } from "./harness/tool.ts";
 const own = await openPlatform("tools");
 const empty = await testFolder("empty");
 const { reach, folder: home } = own;
-const { bus } = await testBus(reach.natsUrl);
+const { bus } = await testBus(reach);
 const WITHIN_MS = 10_000;
 let db: Record<"credits" | "usage", Db>;
 

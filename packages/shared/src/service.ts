@@ -48,13 +48,13 @@ async function openGround<S extends typeof commonSettings>({
   migrations,
 }: ServiceOptions<S>): Promise<Ground<S>> {
   const config = readConfig(settings, process.env);
-  const { LOG_LEVEL, NATS_URL, OTEL_EXPORTER_OTLP_ENDPOINT } = config as Config<typeof commonSettings>;
+  const { LOG_LEVEL, NATS_KEYS, NATS_URL, OTEL_EXPORTER_OTLP_ENDPOINT } = config as Config<typeof commonSettings>;
   const log = openLog(name, LOG_LEVEL);
   const shutdown = new Shutdown(log);
   shutdown.add("telemetry", startTelemetry(name, OTEL_EXPORTER_OTLP_ENDPOINT), (flush) => flush());
   const db = shutdown.add("database", openDb({ ...database(config), name, log }), (it) => it.close());
   await migrate(db, fileURLToPath(migrations));
-  const bus = shutdown.add("bus", await openBus({ url: NATS_URL, name, log }), (it) => it.close());
+  const bus = shutdown.add("bus", await openBus({ url: NATS_URL, keys: NATS_KEYS, name, log }), (it) => it.close());
   const onStall = (loop: string) => shutdown.fail(`${loop} has stalled`, undefined);
   return { config, log, shutdown, db, bus, streams: new Streams(bus), onStall };
 }

@@ -14,9 +14,8 @@ async function main(): Promise<void> {
   const log = openLog("gateway", config.LOG_LEVEL);
   const shutdown = new Shutdown(log);
   shutdown.add("telemetry", startTelemetry("gateway", config.OTEL_EXPORTER_OTLP_ENDPOINT), (flush) => flush());
-  const bus = shutdown.add("bus", await openBus({ url: config.NATS_URL, name: "gateway", log }), (open) =>
-    open.close(),
-  );
+  const { NATS_URL: url, NATS_KEYS: keys } = config;
+  const bus = shutdown.add("bus", await openBus({ url, keys, name: "gateway", log }), (open) => open.close());
   const app = buildApp({ config, bus, auth: openAuth(config), log, commands });
   const server = shutdown.add("server", await listen(app, config.GATEWAY_HOST, config.GATEWAY_PORT), close);
   log.info({ address: urlOf(server) }, "listening");

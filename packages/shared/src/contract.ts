@@ -83,7 +83,7 @@ export const Id = z
   .meta({
     id: "Id",
     description: "1 to 255 characters without control characters.",
-    wire: { type: "string", minLength: 1, maxLength: 255, pattern: "^[^\\p{Cc}\\p{Cs}]+$" },
+    wire: { type: "string", minLength: 1, maxLength: 255, pattern: "^[^\\u0000-\\u001f\\u007f-\\u009f]+$" },
   });
 
 /** An event's own id: any text of 1..128 characters that a database can hold. */
@@ -93,7 +93,7 @@ export const EventId = z
   .meta({
     id: "EventId",
     description: "Any text of 1 to 128 characters.",
-    wire: { type: "string", minLength: 1, maxLength: 128, pattern: "^[^\\u0000\\p{Cs}]+$" },
+    wire: { type: "string", minLength: 1, maxLength: 128, pattern: "^[^\\u0000]+$" },
   });
 
 /** Free text for people. */
@@ -178,6 +178,7 @@ export const Page = (preset: number) => ({
   cursor: z
     .string()
     .regex(/^\d{1,18}$/, "a cursor is taken from the Link header of the page before")
+    .meta({ maxLength: 18 })
     .optional()
     .describe("Where the page begins: from the Link header of the page before."),
 });

@@ -4,7 +4,8 @@ import { z } from "zod";
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
 const SHARED = "#/components/schemas/";
-const UUID_CHARS = 36;
+/** How long texts of these formats are. */
+const CHARS: Readonly<Record<string, number>> = { uuid: 36, date: 10 };
 
 /** The schemas of one document. What has a name (`meta({ id })`) is written once, and referred to by the others. */
 export class SchemaBook {
@@ -27,6 +28,7 @@ export class SchemaBook {
   /** Puts what `wire` says in the place of what zod could see. */
   #onTheWire(schema: z.core.$ZodType, jsonSchema: Record<string, unknown>): void {
     const { wire, description } = z.globalRegistry.get(schema) ?? {};
+    // oxlint-disable-next-line no-underscore-dangle -- zod's own name for what a schema was made from
     const { parent } = schema._zod;
     const isParents = parent !== undefined && wire === z.globalRegistry.get(parent)?.["wire"];
     if (wire === undefined || (isParents && "$ref" in jsonSchema)) return;
@@ -51,14 +53,21 @@ function plain(node: unknown): unknown {
   const kept = Object.entries(schema).filter(([key, value]) => !saysNothing(schema, key, value));
   const result: Record<string, unknown> = Object.fromEntries(kept.map(([key, value]) => [key, plain(value)]));
   if (reference !== undefined) result["$ref"] = reference.startsWith("#") ? reference : SHARED + reference;
+  if (typeof schema["pattern"] === "string" && "pattern" in result) result["pattern"] = portable(schema["pattern"]);
   if (schema["type"] === "integer") result["format"] = "int64";
-  if (schema["format"] === "uuid") result["maxLength"] = UUID_CHARS;
+  const chars = CHARS[String(schema["format"])];
+  if (chars !== undefined) result["maxLength"] = chars;
   return result;
+}
+
+/** A pattern for readers that know no classes of Unicode. Half a surrogate pair is no character: no text of theirs has one. */
+function portable(pattern: string): string {
+  return pattern.replaceAll(String.raw`\p{Cs}`, "").replaceAll(String.raw`\0`, String.raw`\u0000`);
 }
 
 /** Bounds that every whole number of JavaScript has, patterns that a format already tells. */
 function saysNothing(schema: Record<string, unknown>, key: string, value: unknown): boolean {
   if (key === "minimum" || key === "maximum") return Math.abs(value as number) === Number.MAX_SAFE_INTEGER;
   if (key === "propertyNames") return (value as JsonSchema)["pattern"] === undefined;
-  return key === "pattern" && (schema["format"] === "uuid" || schema["format"] === "date");
+  return key === "pattern" && String(schema["format"]) in CHARS;
 }

@@ -8,13 +8,12 @@ import { Fault } from "@tollbooth/shared/fault";
 import type { Log } from "@tollbooth/shared/log";
 import type { Auth } from "./auth.ts";
 import type { GatewayConfig } from "./config.ts";
-import { documentsRouter } from "./documents.ts";
+import { apiDocument, documentsRouter } from "./documents.ts";
 import { healthRouter } from "./health.ts";
 import { Guesses } from "./guesses.ts";
 import { Limit, network } from "./limits.ts";
-import { openapi } from "./openapi.ts";
-import { problemHandler, problemPage, PROBLEMS } from "./problem.ts";
-import { BODY_MAX_BYTES, PREFIX, restRouter, type Rest } from "./rest.ts";
+import { problemHandler, problemPage } from "./problem.ts";
+import { PREFIX, restRouter, type Rest } from "./rest.ts";
 import { trail } from "./trail.ts";
 
 /** Wrong guesses are forgotten after a minute. */
@@ -46,7 +45,7 @@ export function buildApp({ config, bus, auth, log, commands }: Parts): Express {
   if (config.CORS_ORIGINS.length > 0) app.use(cors(corsOptions(config.CORS_ORIGINS)));
   app.use(healthRouter(bus, Object.keys(commands)));
   app.get("/problems/:code", problemPage);
-  app.use(documentsRouter(openapi({ prefix: PREFIX, commands, kinds: PROBLEMS, bodyMaxBytes: BODY_MAX_BYTES })));
+  app.use(documentsRouter(apiDocument(commands)));
   const rest = { bus, commands: Object.values(commands).flat(), requestTimeoutMs: config.REQUEST_TIMEOUT_MS };
   const guesses = new Guesses(config.RATE_LIMIT_GUESSES, GUESSES_WINDOW_S);
   app.use(PREFIX, restRouter({ ...rest, guesses, admit: door(auth, config) }));

@@ -2,7 +2,11 @@
 import { Router, type Response } from "express";
 import helmet from "helmet";
 import { createRequire } from "node:module";
+import type { Command } from "@tollbooth/shared/contract";
 import type { JsonSchema } from "@tollbooth/shared/json-schema";
+import { openapi } from "./openapi.ts";
+import { PROBLEMS } from "./problem.ts";
+import { BODY_MAX_BYTES, PREFIX } from "./rest.ts";
 
 const DOCUMENT = "/openapi.json";
 const PAGES = "/docs";
@@ -28,6 +32,11 @@ const PAGE = `<!doctype html>
 
 /** Without an address for its validator, Swagger UI would send the document to its makers'. */
 const START = `SwaggerUIBundle({ url: "${DOCUMENT}", dom_id: "#api", deepLinking: true, validatorUrl: null });\n`;
+
+/** The API of these commands as this gateway serves it. */
+export function apiDocument(commands: Readonly<Record<string, readonly Command[]>>): JsonSchema {
+  return openapi({ prefix: PREFIX, commands, kinds: PROBLEMS, bodyMaxBytes: BODY_MAX_BYTES });
+}
 
 /** GET /openapi.json and GET /docs. The document's text is made here, once. */
 export function documentsRouter(document: JsonSchema): Router {

@@ -65,8 +65,8 @@ test("a POST has a body and may be repeated with a key; others state all in the 
   for (const { route, operation } of operations.filter((one) => routes.includes(one.route))) {
     const isPost = route.startsWith("post ");
     const places = operation.parameters?.map((one) => one.in ?? one.$ref) ?? [];
-    expect(operation.requestBody !== undefined, route).toBe(isPost);
-    if (isPost) expect(places, route).toEqual(["#/components/parameters/IdempotencyKey"]);
+    expect([route, operation.requestBody !== undefined]).toEqual([route, isPost]);
+    if (isPost) expect([route, places]).toEqual([route, ["#/components/parameters/IdempotencyKey"]]);
     else expect(places.every((place) => place === "query" || place === "path")).toBe(true);
   }
 });

@@ -28,6 +28,9 @@ const ABOUT = `Credits and usage metering behind AI services. 1 credit is 1 USD.
 - A refusal is \`application/problem+json\` (RFC 9457); programs go by its \`code\`.
 - Services and admins are not counted by the rate limits, and get no \`RateLimit\` headers.`;
 
+const TOKEN = `The user is \`sub\`; roles are in \`roles\`, \`role\` or \`realm_access.roles\`. Verified as RFC8725 asks: explicit algorithms,
+issuer, audience, expiry.`;
+
 /** The document. A function of its arguments: it is made once, when the process starts. */
 export function openapi({ prefix, commands, kinds, bodyMaxBytes }: Api): JsonSchema {
   const book = new SchemaBook();
@@ -49,7 +52,9 @@ export function openapi({ prefix, commands, kinds, bodyMaxBytes }: Api): JsonSch
       description: ABOUT,
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
-    servers: [{ url: "/", description: "The gateway that serves this document" }],
+    servers: [
+      { url: "/", description: "The gateway that serves this document, local or in production", "x-internal": false },
+    ],
     tags: [
       ...Object.keys(commands).map((name) => ({ name, description: `What the ${name} service answers.` })),
       { name: "platform", description: "Health, metrics and documents; without a token." },
@@ -61,7 +66,7 @@ export function openapi({ prefix, commands, kinds, bodyMaxBytes }: Api): JsonSch
       headers: HEADERS,
       responses: refusals.responses,
       securitySchemes: {
-        bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT", description: "The user is `sub`." },
+        bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT", description: TOKEN },
       },
     },
   };

@@ -46,7 +46,7 @@ export const IDEMPOTENCY_KEY: JsonSchema = {
   in: "header",
   description:
     "Repeated with the same key and content the request is done once, and answered with the first answer. Bare or in double quotes.",
-  schema: { type: "string", minLength: 1, maxLength: 512 },
+  schema: { type: "string", minLength: 1, maxLength: 512, pattern: "^[^\\u0000-\\u001f\\u007f]+$" },
   example: "order-4711",
 };
 
@@ -88,7 +88,7 @@ function whoMayAsk(access: Access): string {
 
 /** The path's parameters and the query's: a GET or a DELETE states all its input there. */
 function parametersOf(command: Mounted, { properties, required }: ObjectSchema): JsonSchema[] {
-  const shown = (examples[command.subject]?.input ?? {}) as JsonSchema;
+  const example = (examples[command.subject]?.input ?? {}) as JsonSchema;
   return Object.entries(properties ?? {}).map(([name, { description, ...schema }]) => {
     const isInPath = command.http.path.includes(`{${name}}`);
     return {
@@ -97,7 +97,7 @@ function parametersOf(command: Mounted, { properties, required }: ObjectSchema):
       ...(description !== undefined && { description }),
       ...((isInPath || required?.includes(name)) && { required: true }),
       schema,
-      ...(shown[name] !== undefined && { example: shown[name] }),
+      ...(example[name] !== undefined && { example: example[name] }),
     };
   });
 }

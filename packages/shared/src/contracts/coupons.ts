@@ -11,6 +11,7 @@ export const CouponType = z.enum(["free_month", "credit_bonus", "percentage_disc
 const GivenCode = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{2,63}$/, "3 to 64 letters, digits, - and _, beginning with a letter or a digit")
+  .meta({ maxLength: 64 })
   .transform((code) => code.toUpperCase());
 
 /** A code as it may be asked for: whatever it is, it is looked up. */
@@ -49,6 +50,7 @@ export const createCoupon = command({
       prefix: z
         .string()
         .regex(/^[A-Za-z0-9]{1,16}$/, "1 to 16 letters and digits")
+        .meta({ maxLength: 16 })
         .optional(),
       description: Text(500).optional(),
       max_uses: Whole.min(1).max(1_000_000_000).optional(),

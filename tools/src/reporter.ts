@@ -15,6 +15,7 @@ interface Options {
   readonly source: string;
   readonly public?: string;
   readonly remove?: true;
+  readonly folder: string;
 }
 
 const KNOWN_WITHIN_MS = 5_000;
@@ -24,9 +25,10 @@ const command: Command = new Command("npm run reporter --")
   .requiredOption("--source <name>", "the source: letters, digits, - and _")
   .option("--public <nkey>", "the public key that the reporter has made for himself; without it a key is made")
   .option("--remove", "he may not report any more")
+  .option("--folder <path>", "the keys of another broker, as npm run keys made them", keysOf(HOME))
   .parse();
 const options = command.opts<Options>();
-const folder = keysOf(HOME);
+const { folder } = options;
 
 await (options.remove ? remove(options.source) : add(options.source, options.public)).catch((error: Error) =>
   command.error(error.message),
@@ -35,9 +37,9 @@ await (options.remove ? remove(options.source) : add(options.source, options.pub
 async function add(source: string, publicKey: string | undefined): Promise<void> {
   await addReporter(folder, source, publicKey);
   const name = reporterName(source);
-  const isRunning = await reloadNats(storeOf(HOME));
-  if (isRunning && publicKey === undefined) await known(name);
-  console.log(`${source} may report ${isRunning ? "now" : "when the platform runs (npm start)"}.
+  const isKnown = await reload();
+  if (isKnown && publicKey === undefined) await known(name);
+  console.log(`${source} may report${isKnown ? "" : ", as soon as the broker has read its users anew"}.
 
   subject       usage.report.${source}
   inbox prefix  ${inboxOf(name)}
@@ -46,8 +48,13 @@ async function add(source: string, publicKey: string | undefined): Promise<void>
 
 async function remove(source: string): Promise<void> {
   if (!(await removeReporter(folder, source))) throw new Error(`${source} could not report anyway.`);
-  await reloadNats(storeOf(HOME));
-  console.log(`${source} may not report any more.`);
+  const isKnown = await reload();
+  console.log(`${source} may not report any more${isKnown ? "" : ", as soon as the broker has read its users anew"}.`);
+}
+
+/** Whether the broker of this checkout runs with these users, and reads them anew now. */
+async function reload(): Promise<boolean> {
+  return folder === keysOf(HOME) && (await reloadNats(storeOf(HOME)));
 }
 
 /** Settles when the broker takes the reporter in. Throws where it does not. */

@@ -61,7 +61,7 @@ async function writeUsers(folder: string): Promise<string> {
 async function makeKey(folder: string, name: string): Promise<void> {
   if ((await readPublic(folder, name)) !== undefined) return;
   const { seed, publicKey } = newKeyPair();
-  await writeWhole(seedFile(folder, name), `${seed}\n`, 0o600);
+  await writeWhole(seedFile(folder, name), seed, 0o600);
   await writeWhole(publicFile(folder, name), `${publicKey}\n`, 0o644);
 }
 

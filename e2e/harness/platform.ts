@@ -1,12 +1,15 @@
 /** The whole platform as processes, from what was built, in a folder of its own. */
+import { readFile } from "node:fs/promises";
 import { findBroker, testFolder } from "@tollbooth/shared/testing/find";
 import { openBroker } from "@tollbooth/shared/testing/nats";
 import { settings as credits } from "../../services/credits/src/config.ts";
 import { settings as gateway } from "../../services/gateway/src/config.ts";
 import { settings as usage } from "../../services/usage/src/config.ts";
+import { rolesOf, type Owner } from "../../tools/src/databases.ts";
 import { signingOf, type Signing } from "../../tools/src/jwt.ts";
 import { readKept } from "../../tools/src/kept.ts";
 import { Platform } from "../../tools/src/platform.ts";
+import { dataOf } from "../../tools/src/servers.ts";
 import { logOf } from "../../tools/src/service.ts";
 import { refusalsIn } from "../../tools/src/testing/refusals.ts";
 
@@ -16,6 +19,7 @@ export interface Reach {
   readonly natsUrl: string;
   readonly natsKeys: string | undefined;
   readonly databaseUrls: Platform["databaseUrls"];
+  readonly auditUrls: Platform["auditUrls"];
   readonly signing: Signing;
 }
 
@@ -43,8 +47,8 @@ export async function openPlatform(name: string, env: NodeJS.ProcessEnv = {}): P
   };
   try {
     const platform = await Platform.start({ folder, fsync: false, env: settings });
-    const { gatewayUrl, natsUrl, natsKeys, databaseUrls } = platform;
-    const reach = { gatewayUrl, natsUrl, natsKeys, databaseUrls, signing: await signingIn(folder) };
+    const { gatewayUrl, natsUrl, natsKeys, databaseUrls, auditUrls } = platform;
+    const reach = { gatewayUrl, natsUrl, natsKeys, databaseUrls, auditUrls, signing: await signingIn(folder) };
     return { platform, reach, folder, close: () => close(platform) };
   } catch (error) {
     await close();
@@ -58,6 +62,13 @@ export async function signingIn(folder: string): Promise<Signing> {
   const signing = signingOf({ AUTH_JWT_SECRET: kept?.jwtSecret });
   if (signing === undefined) throw new Error(`no platform has been in ${folder}`);
   return signing;
+}
+
+/** A database of the platform in a folder as its superuser sees it, for harms that no role of ours may do. */
+export async function superuserUrl(folder: string, owner: Owner): Promise<string> {
+  const kept = await readKept(folder);
+  const password = (await readFile(`${dataOf(folder)}.password`, "utf8")).trim();
+  return `postgres://postgres:${password}@127.0.0.1:${kept?.postgresPort}/${rolesOf(owner).database}`;
 }
 
 /** The environment without any setting of our services. */

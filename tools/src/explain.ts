@@ -20,8 +20,8 @@ const [id = ""] = command.args;
 const CALLER = { sub: "explain", roles: ["admin"] } as const;
 
 const reach = await attach(process.env).catch((error: Error) => command.error(error.message));
-const { databaseUrls, natsUrl: url, natsKeys: keys } = reach;
-await withBooks(databaseUrls, async ({ credits }) => {
+const { auditUrls, natsUrl: url, natsKeys: keys } = reach;
+await withBooks(auditUrls, async ({ credits }) => {
   const owner = await credits.maybe(
     z.object({ user_id: z.string() }),
     sql`select user_id from credit_transactions where id::text = ${id}`,

@@ -87,8 +87,14 @@ export class Platform {
     return this.#started().natsKeys;
   }
 
+  /** As the services themselves. */
   get databaseUrls(): Readonly<Record<Owner, string>> {
     return this.#started().databaseUrls;
+  }
+
+  /** As one who only reads. */
+  get auditUrls(): Readonly<Record<Owner, string>> {
+    return this.#started().auditUrls;
   }
 
   /** A part that runs here: it can be killed, stopped and started. Throws where it is somebody else's server. */

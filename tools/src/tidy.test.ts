@@ -114,6 +114,13 @@ test("a room of shared serves two, or it lives with the one it serves", () => {
   expect(lonely).toEqual([]);
 });
 
+test("an end-to-end test asks through the harness, which holds each answer against the API's document", () => {
+  const found = sources.filter(
+    ({ path, text }) => path.startsWith("e2e/") && !path.startsWith("e2e/harness/") && /\bfetch\(/.test(text),
+  );
+  expect(found.map(({ path }) => path)).toEqual([]);
+});
+
 test("a test waits for a condition, never for a time", () => {
   const found = sources.filter(
     ({ path, text }) => path.endsWith(".test.ts") && /timers\/promises|\bsetTimeout\(/.test(text),

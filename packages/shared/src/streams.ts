@@ -18,7 +18,7 @@ import { traceOf } from "./wire.ts";
 import type { Command } from "./contract.ts";
 import { couponRedeemed } from "./contracts/coupons.ts";
 import { creditsEventOutcomes, creditsGranted, creditsLow, creditsOverdrawn } from "./contracts/credits.ts";
-import { usageTracked } from "./contracts/usage.ts";
+import { usageReported, usageTracked } from "./contracts/usage.ts";
 import type { TraceHeaders } from "./telemetry.ts";
 
 export interface Stream {
@@ -33,7 +33,7 @@ export interface Stream {
 
 /** Never a wildcard over a service's own words: a stream over `usage.>` would answer requests with its own ack. */
 export const streams = {
-  usageReports: { name: "USAGE_REPORTS", subjects: ["usage.report.*"] },
+  usageReports: { name: "USAGE_REPORTS", subjects: [usageReported.subject] },
   usage: {
     name: "USAGE",
     subjects: [usageTracked.subject],

@@ -8,6 +8,7 @@ import { Fault } from "@tollbooth/shared/fault";
 import type { Log } from "@tollbooth/shared/log";
 import type { Auth } from "./auth.ts";
 import type { GatewayConfig } from "./config.ts";
+import { apiDocument, documentsRouter } from "./documents.ts";
 import { healthRouter } from "./health.ts";
 import { Guesses } from "./guesses.ts";
 import { Limit, network } from "./limits.ts";
@@ -44,6 +45,7 @@ export function buildApp({ config, bus, auth, log, commands }: Parts): Express {
   if (config.CORS_ORIGINS.length > 0) app.use(cors(corsOptions(config.CORS_ORIGINS)));
   app.use(healthRouter(bus, Object.keys(commands)));
   app.get("/problems/:code", problemPage);
+  app.use(documentsRouter(apiDocument(commands)));
   const rest = { bus, commands: Object.values(commands).flat(), requestTimeoutMs: config.REQUEST_TIMEOUT_MS };
   const guesses = new Guesses(config.RATE_LIMIT_GUESSES, GUESSES_WINDOW_S);
   app.use(PREFIX, restRouter({ ...rest, guesses, admit: door(auth, config) }));

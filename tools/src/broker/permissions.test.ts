@@ -15,7 +15,8 @@ const users = ourUsers();
 /** Every contract by the name that a program imports it under. */
 async function contracts(): Promise<Map<string, Command>> {
   const read = async (file: string) => (await import(join(ROOT, CONTRACTS, file))) as Record<string, Command>;
-  const rooms = await Promise.all(readdirSync(join(ROOT, CONTRACTS)).map(read));
+  const files = readdirSync(join(ROOT, CONTRACTS)).filter((file) => file.endsWith(".ts"));
+  const rooms = await Promise.all(files.map(read));
   return new Map(rooms.flatMap((room) => Object.entries(room)));
 }
 

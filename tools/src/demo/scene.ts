@@ -24,9 +24,9 @@ export interface Scene {
 const NAME = "demo";
 
 /** Opens everything. Throws where the broker is not there. */
-export async function openScene({ gatewayUrl, natsUrl, natsKeys, databaseUrls, tokenFor }: Reached): Promise<Scene> {
+export async function openScene({ gatewayUrl, natsUrl, natsKeys, auditUrls, tokenFor }: Reached): Promise<Scene> {
   const bus = await openBus({ url: natsUrl, keys: natsKeys, name: OPERATOR, log: openLog(NAME, "error") });
-  const books = openBooks(databaseUrls, NAME);
+  const books = openBooks(auditUrls, NAME);
   const tokens = new Map<string, Promise<string>>();
   const reporters = new Map<string, Reporter>();
   return {
@@ -46,7 +46,7 @@ export async function openScene({ gatewayUrl, natsUrl, natsKeys, databaseUrls, t
     },
     close: async () => {
       for (const reporter of reporters.values()) await reporter.close();
-      await Promise.all([bus.close(), books.credits.close(), books.usage.close()]);
+      await Promise.all([bus.close(), books.close()]);
     },
   };
 }

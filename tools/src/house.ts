@@ -71,6 +71,7 @@ export const OWNERS: Readonly<Record<string, RegExp>> = {
   "nats": /^packages\/shared\/src\/(bus|serve|wire|streams|consumer)\.ts$/,
   "decimal.js": /^packages\/shared\/src\/money\.ts$/,
   "@opentelemetry/": /^packages\/shared\/src\/telemetry\.ts$/,
+  "prom-client": /^packages\/shared\/src\/metrics\.ts$/,
   "pino": /^packages\/shared\/src\/log\.ts$/,
   "canonicalize": /^packages\/shared\/src\/idempotency\.ts$/,
   "testcontainers": /^packages\/shared\/src\/testing\//,

@@ -9,8 +9,8 @@ import { sql } from "@tollbooth/shared/sql";
 import type { Part } from "../tools/src/platform.ts";
 import type { Answer, Problem } from "./harness/answer.ts";
 import { breaches } from "./harness/books.ts";
-import { Person, somebody } from "./harness/person.ts";
-import { openPlatform } from "./harness/platform.ts";
+import { Person, somebody, visit } from "./harness/person.ts";
+import { openPlatform, superuserUrl } from "./harness/platform.ts";
 
 const own = await openPlatform("lifecycle");
 afterAll(() => own.close());
@@ -33,8 +33,8 @@ function told({ status, json, headers }: Answer): string {
 }
 
 async function health(): Promise<{ status: number; parts: Record<string, string>; retryAfter: string | null }> {
-  const answer = await fetch(`${reach.gatewayUrl}/health/ready`);
-  const { parts } = (await answer.json()) as { parts: Record<string, string> };
+  const answer = await visit("/health/ready", reach);
+  const { parts } = answer.json as { parts: Record<string, string> };
   return { status: answer.status, parts, retryAfter: answer.headers.get("retry-after") };
 }
 
@@ -123,7 +123,7 @@ describe("while a part is away, who needs it is told so at once and when to try 
       expect(await until(async () => (await health()).parts["broker"] === "down", WITHIN_MS)).toBe(true);
       expect(told(await someone.ask(getBalance))).toBe("503 unavailable 1");
       expect(told(await someone.ask(trackUsage, { service: "chat", cost: "1" }))).toBe("503 unavailable 1");
-      expect((await fetch(`${reach.gatewayUrl}/health/live`)).status).toBe(200);
+      expect((await visit("/health/live", reach)).status).toBe(200);
       expect((await someone.send("GET", "/nothing")).status).toBe(404);
     });
     await platform.ready();
@@ -177,7 +177,7 @@ test("a user who asks too much is told when to go on; services and admins are no
 });
 
 test("a fault of ours is 500 and tells nothing of the inside", async () => {
-  const db = openDb({ url: reach.databaseUrls.credits, name: "e2e", poolMax: 1 });
+  const db = openDb({ url: await superuserUrl(own.folder, "credits"), name: "e2e", poolMax: 1 });
   const someone = await user();
   await db.run(sql`alter table credit_lots rename to hidden_lots`);
   const { trace_id, ...problem } = await someone.refused(getBalance);
@@ -196,5 +196,5 @@ test("a fault of ours is 500 and tells nothing of the inside", async () => {
 });
 
 test("the books balance after all of it", async () => {
-  expect(await breaches(reach.databaseUrls)).toEqual([]);
+  expect(await breaches(reach.auditUrls)).toEqual([]);
 });

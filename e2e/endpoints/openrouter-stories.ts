@@ -9,7 +9,7 @@ const KEYS = ["sk-or-v1-0123456789abcdef", "sk-or-v1-fedcba9876543210"] as const
 export const openRouterStories: readonly Story[] = [
   {
     route: "POST /openrouter/create-account",
-    command: openrouter.createAccount,
+    command: openrouter.createOpenRouterAccount,
     owner: "openrouter",
     ...WHO.read,
     // A write: it connects whomever an admin names.
@@ -21,7 +21,7 @@ export const openRouterStories: readonly Story[] = [
   },
   {
     route: "GET /openrouter/account",
-    command: openrouter.getAccount,
+    command: openrouter.getOpenRouterAccount,
     owner: "openrouter",
     ...WHO.read,
     // Who has no connection is answered null, whoever he is.
@@ -32,7 +32,7 @@ export const openRouterStories: readonly Story[] = [
   },
   {
     route: "POST /openrouter/sync-balance",
-    command: openrouter.syncAccount,
+    command: openrouter.syncOpenRouterAccount,
     owner: "openrouter",
     ...WHO.read,
     inputs: [{}, {}],
@@ -43,7 +43,7 @@ export const openRouterStories: readonly Story[] = [
   },
   {
     route: "DELETE /openrouter/account",
-    command: openrouter.deleteAccount,
+    command: openrouter.deleteOpenRouterAccount,
     owner: "openrouter",
     ...WHO.read,
     inputs: [{}, {}],

@@ -2,7 +2,7 @@
 import { v7 as uuidv7 } from "uuid";
 import type { z } from "zod";
 import { printInstant } from "@tollbooth/shared/contract";
-import type { OpenRouterAccount, syncAccount } from "@tollbooth/shared/contracts/openrouter";
+import type { OpenRouterAccount, syncOpenRouterAccount } from "@tollbooth/shared/contracts/openrouter";
 import type { Db, Tx } from "@tollbooth/shared/db";
 import { Fault } from "@tollbooth/shared/fault";
 import { Reply } from "@tollbooth/shared/handler";
@@ -88,7 +88,12 @@ export function tell(account: Account): z.input<typeof OpenRouterAccount> {
   };
 }
 
-function tellSync({ userId, remaining, isActive, lastSynced }: Account): z.input<(typeof syncAccount)["output"]> {
+function tellSync({
+  userId,
+  remaining,
+  isActive,
+  lastSynced,
+}: Account): z.input<(typeof syncOpenRouterAccount)["output"]> {
   return {
     user_id: userId,
     free_credits: printOrNull(remaining),

@@ -1,12 +1,13 @@
 /** The settings of the openrouter service. */
 import { readFileSync } from "node:fs";
-import { commonSettings, databaseSettings, setting, type Config } from "@tollbooth/shared/config";
+import { commonSettings, databaseSettings, metricsSettings, setting, type Config } from "@tollbooth/shared/config";
 import { z } from "zod";
 import { developmentKey, parseVaultKeys, type VaultKeys } from "./vault-keys.ts";
 
 export const settings = {
   ...commonSettings,
   ...databaseSettings("OPENROUTER"),
+  ...metricsSettings("OPENROUTER"),
   OPENROUTER_BASE_URL: setting(
     "address of OpenRouter's API",
     z

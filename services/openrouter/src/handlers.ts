@@ -16,19 +16,19 @@ export function endpoints(routing: Routing, quotes: Quotes): Endpoint[] {
 function ofUsers(connecting: Connecting): Endpoint[] {
   const { db } = connecting;
   return [
-    handle(contracts.createAccount, (input, context) => {
+    handle(contracts.createOpenRouterAccount, (input, context) => {
       const { user_id, api_key, email = null } = input;
       const asked = { userId: context.onUser(user_id), apiKey: new Secret(api_key), email };
-      return connect(connecting, asked, keyed(contracts.createAccount, input, context));
+      return connect(connecting, asked, keyed(contracts.createOpenRouterAccount, input, context));
     }),
-    handle(contracts.getAccount, async ({ user_id }, context) => {
+    handle(contracts.getOpenRouterAccount, async ({ user_id }, context) => {
       const account = await readAccount(db, context.onUser(user_id));
       return account === undefined ? null : tell(account);
     }),
-    handle(contracts.syncAccount, (input, context) =>
-      sync(connecting, context.onUser(input.user_id), keyed(contracts.syncAccount, input, context)),
+    handle(contracts.syncOpenRouterAccount, (input, context) =>
+      sync(connecting, context.onUser(input.user_id), keyed(contracts.syncOpenRouterAccount, input, context)),
     ),
-    handle(contracts.deleteAccount, async ({ user_id }, context) => {
+    handle(contracts.deleteOpenRouterAccount, async ({ user_id }, context) => {
       if (!(await deleteAccount(db, context.onUser(user_id)))) throw notConnected();
       return { message: "the key is forgotten, and this user is no longer connected to OpenRouter" };
     }),

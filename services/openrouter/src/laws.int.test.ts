@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createAccount, routeChat } from "@tollbooth/shared/contracts/openrouter";
+import { createOpenRouterAccount, routeChat } from "@tollbooth/shared/contracts/openrouter";
 import { breachesOf } from "@tollbooth/shared/law";
 import { sql, type Sql } from "@tollbooth/shared/sql";
 import { laws } from "./laws.ts";
@@ -10,7 +10,11 @@ import { pretendUsage } from "./testing/usage.ts";
 const service = await openOpenRouter();
 const { db, bus, reporting } = service;
 await pretendUsage(bus);
-await service.ask(createAccount, { api_key: newKey(), email: "sk-or-v1-0123456789@example.com" }, plain("ann"));
+await service.ask(
+  createOpenRouterAccount,
+  { api_key: newKey(), email: "sk-or-v1-0123456789@example.com" },
+  plain("ann"),
+);
 const chat = { model: "openai/gpt-4o-mini", messages: [{ role: "user", content: "Hello" }] };
 await service.ask(routeChat, { user_id: "ann", request_id: "r1", chat }, SERVICE);
 await reportDue(reporting);

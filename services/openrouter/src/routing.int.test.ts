@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { createAccount, getAccount, routeChat } from "@tollbooth/shared/contracts/openrouter";
+import { createOpenRouterAccount, getOpenRouterAccount, routeChat } from "@tollbooth/shared/contracts/openrouter";
 import { Fault } from "@tollbooth/shared/fault";
 import { print } from "@tollbooth/shared/money";
 import { sql } from "@tollbooth/shared/sql";
@@ -22,7 +22,7 @@ beforeEach(async () => {
 let made = 0;
 async function connected(...words: string[]): Promise<{ userId: string; key: string }> {
   const [userId, key] = [`user-${++made}`, newKey(...words)];
-  await service.ask(createAccount, { api_key: key }, plain(userId));
+  await service.ask(createOpenRouterAccount, { api_key: key }, plain(userId));
   return { userId, key };
 }
 const CHAT = { model: "openai/gpt-4o-mini", messages: [{ role: "user", content: "x".repeat(40) }], max_tokens: 3 };
@@ -109,7 +109,7 @@ describe("a chat on a user's own key", () => {
     const { userId, key } = await connected();
     await service.revoke(key);
     for (let i = 0; i < 2; i++) expect(await codeOf(chat(userId))).toBe("key_refused");
-    expect(await service.ask(getAccount, {}, plain(userId))).toMatchObject({ is_active: false });
+    expect(await service.ask(getOpenRouterAccount, {}, plain(userId))).toMatchObject({ is_active: false });
     expect(await leftOf(userId)).toEqual([]);
   });
 

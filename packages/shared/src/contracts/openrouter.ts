@@ -7,10 +7,8 @@ import { quoteCost } from "./prices.ts";
 /** The alphabet is the one that our logs know keys by. */
 const ApiKey = z
   .string()
-  .regex(
-    /^sk-or-v1-[A-Za-z0-9_-]{8,246}$/,
-    "an OpenRouter key begins with sk-or-v1-, and letters, digits, - and _ follow",
-  );
+  .max(255)
+  .regex(/^sk-or-v1-[A-Za-z0-9_-]{8,246}$/, "an OpenRouter key is sk-or-v1- and letters, digits, - and _");
 
 /** A user's connection to OpenRouter. The key itself never leaves the service. */
 export const OpenRouterAccount = z.object({
@@ -29,7 +27,7 @@ export const OpenRouterAccount = z.object({
   key_hint: z.string(),
 });
 
-export const createAccount = command({
+export const createOpenRouterAccount = command({
   subject: "openrouter.account.create",
   summary: "Connects a user's own OpenRouter key after OpenRouter has taken it; another key replaces the one before",
   access: ["user"],
@@ -43,7 +41,7 @@ export const createAccount = command({
   faults: ["idempotency_conflict", "idempotency_key_expired"],
 });
 
-export const getAccount = command({
+export const getOpenRouterAccount = command({
   subject: "openrouter.account.get",
   summary: "A user's connection to OpenRouter, or null where there is none",
   access: ["user"],
@@ -53,7 +51,7 @@ export const getAccount = command({
   faults: [],
 });
 
-export const syncAccount = command({
+export const syncOpenRouterAccount = command({
   subject: "openrouter.account.sync",
   summary: "Asks OpenRouter whether the key is still good and what it may still spend",
   access: ["user"],
@@ -68,7 +66,7 @@ export const syncAccount = command({
   faults: ["not_found", "idempotency_conflict", "idempotency_key_expired"],
 });
 
-export const deleteAccount = command({
+export const deleteOpenRouterAccount = command({
   subject: "openrouter.account.delete",
   summary: "Forgets a user's key",
   access: ["user"],

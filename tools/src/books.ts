@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { laws as creditsLaws } from "@tollbooth/credits/laws";
 import { laws as couponsLaws } from "@tollbooth/coupons/laws";
+import { laws as openrouterLaws } from "@tollbooth/openrouter/laws";
 import { verify } from "@tollbooth/credits/verify";
 import type { Db, Tx } from "@tollbooth/shared/db";
 import { breachesOf, type Law } from "@tollbooth/shared/law";
@@ -28,6 +29,7 @@ export async function audit(books: Books): Promise<Finding[]> {
     ...(await ofOne(books.credits, "credits", creditsLaws)),
     ...(await ofOne(books.usage, "usage", usageLaws)),
     ...(await ofOne(books.coupons, "coupons", couponsLaws)),
+    ...(await ofOne(books.openrouter, "openrouter", openrouterLaws)),
     await chainFinding(books),
     ...(await between(books)),
     {

@@ -7,8 +7,8 @@ import { openBooks } from "../../tools/src/ledgers.ts";
 const QUIET_WITHIN_MS = 45_000;
 
 /** What the audit finds broken once nothing is on its way any more; dead letters that a story has left are no breach. */
-export async function breaches(databaseUrls = inject("platform").databaseUrls): Promise<string[]> {
-  const books = openBooks(databaseUrls, "e2e");
+export async function breaches(auditUrls = inject("platform").auditUrls): Promise<string[]> {
+  const books = openBooks(auditUrls, "e2e");
   try {
     if (!(await quiet(books, QUIET_WITHIN_MS))) return ["it did not become quiet"];
     const findings = (await audit(books)).filter(({ says }) => !says.startsWith("no dead letter"));

@@ -14,7 +14,12 @@ const WITHIN_MS = 60_000;
 
 /** Runs tools/dist/<name>.js for the platform in a folder. */
 export function tool(home: string, name: string, ...args: string[]): Promise<Said> {
-  return run(home, process.execPath, [join(ROOT, "tools/dist", `${name}.js`), ...args]);
+  return toolWith({}, home, name, ...args);
+}
+
+/** The same with settings of a person's own. */
+export function toolWith(settings: NodeJS.ProcessEnv, home: string, name: string, ...args: string[]): Promise<Said> {
+  return run(home, process.execPath, [join(ROOT, "tools/dist", `${name}.js`), ...args], settings);
 }
 
 /** Runs an npm script as it is typed. */
@@ -22,8 +27,8 @@ export function npmRun(home: string, name: string, ...args: string[]): Promise<S
   return run(home, "npm", ["run", "-s", name, "--", ...args]);
 }
 
-function run(home: string, program: string, args: readonly string[]): Promise<Said> {
-  const options = { cwd: ROOT, env: { ...unset(), TOLLBOOTH_HOME: home }, timeout: WITHIN_MS };
+function run(home: string, program: string, args: readonly string[], settings: NodeJS.ProcessEnv = {}): Promise<Said> {
+  const options = { cwd: ROOT, env: { ...unset(), ...settings, TOLLBOOTH_HOME: home }, timeout: WITHIN_MS };
   return new Promise((resolve) => {
     execFile(program, args, options, (error, out, err) => {
       resolve({ code: error === null ? 0 : Number(error.code ?? -1), out, err });

@@ -21,8 +21,8 @@ const command: Command = new Command("npm run audit --")
   .parse();
 const { wait, roots, json } = command.opts<{ wait: number; roots: string; json?: true }>();
 
-const { databaseUrls } = await attach(process.env).catch((error: Error) => command.error(error.message));
-await withBooks(databaseUrls, async (books) => {
+const { auditUrls } = await attach(process.env).catch((error: Error) => command.error(error.message));
+await withBooks(auditUrls, async (books) => {
   await quiet(books, wait * 1000);
   const { checked, breaches } = await rootsThatDiffer(books.credits, roots);
   const says = `the journals are what ${checked} kept roots say they were`;

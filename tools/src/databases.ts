@@ -1,7 +1,4 @@
-/** The databases of the services in one Postgres: each with a role of its own that may enter no other. */
-import { z } from "zod";
-import { openDb, type Db } from "@tollbooth/shared/db";
-import { sql } from "@tollbooth/shared/sql";
+/** The databases of the services in one Postgres, and the three roles of each, which may enter no other. */
 
 /** The services that have a database. */
 export const OWNERS = ["credits", "usage", "coupons"] as const;
@@ -17,52 +14,52 @@ export function databaseSetting(owner: Owner): string {
   return `${owner.toUpperCase()}_DATABASE_URL`;
 }
 
-const Found = z.object({ role: z.boolean(), database: z.boolean() });
-
-/** Makes the roles and databases that are not there yet, and sets each role's password. Answers each service's URL. */
-export async function makeDatabases(
-  superuserUrl: string,
-  passwords: Readonly<Record<Owner, string>>,
-): Promise<Record<Owner, string>> {
-  const db = openDb({ url: superuserUrl, name: "setup", poolMax: 1 });
-  try {
-    await command(db, "revoke connect on database postgres, template1 from public");
-    for (const owner of OWNERS) await makeDatabase(db, nameOf(owner), passwords[owner]);
-  } finally {
-    await db.close();
-  }
-  return databaseUrlsOf(superuserUrl, passwords);
+/** The setting that gives the same database to one who only reads. */
+export function auditSetting(owner: Owner): string {
+  return `${owner.toUpperCase()}_AUDIT_URL`;
 }
 
-/** The URL of each service's database on a server. */
-export function databaseUrlsOf(serverUrl: string, passwords: Readonly<Record<Owner, string>>): Record<Owner, string> {
-  const urlOf = (owner: Owner) => {
-    const url = new URL(serverUrl);
-    url.username = nameOf(owner);
-    url.password = passwords[owner];
-    url.pathname = `/${nameOf(owner)}`;
-    return url.href;
-  };
-  return forEachOwner(urlOf);
+/** The names of a service's database and of its roles. */
+export interface Roles {
+  readonly database: string;
+  /** Owns the tables and migrates them. Nobody logs in as it: a superuser takes its part. */
+  readonly owner: string;
+  /** The running service: uses the tables, and may not change what they are. */
+  readonly service: string;
+  /** Reads everything and changes nothing. */
+  readonly audit: string;
 }
 
-async function makeDatabase(db: Db, name: string, password: string): Promise<void> {
-  const found = await db.one(
-    Found,
-    sql`select exists (select from pg_roles where rolname = ${name}) as role,
-               exists (select from pg_database where datname = ${name}) as database`,
-  );
-  if (!found.role) await command(db, `create role ${name} login`);
-  await command(db, `alter role ${name} password '${password}'`);
-  if (!found.database) await command(db, `create database ${name} owner ${name}`);
-  await command(db, `revoke all on database ${name} from public`);
+export const PREFIX = "tollbooth";
+
+/** The names of an owner's database and roles. */
+export function rolesOf(owner: Owner, prefix = PREFIX): Roles {
+  const name = `${prefix}_${owner}`;
+  return { database: name, owner: `${name}_owner`, service: name, audit: `${name}_audit` };
 }
 
-/** Statements of this kind take no parameters. Names are ours, and our passwords are base64url: nothing to escape. */
-async function command(db: Db, text: string): Promise<void> {
-  await db.run({ text, values: [] });
+/** What the two roles that log in are let in by. */
+export interface Passwords {
+  readonly service: Readonly<Record<Owner, string>>;
+  readonly audit: Readonly<Record<Owner, string>>;
 }
 
-function nameOf(owner: Owner): string {
-  return `tollbooth_${owner}`;
+/** The addresses of each service's database. */
+export interface DatabaseUrls {
+  /** As the service. */
+  readonly databaseUrls: Readonly<Record<Owner, string>>;
+  /** As one who only reads. */
+  readonly auditUrls: Readonly<Record<Owner, string>>;
+}
+
+/** The addresses of the databases on a server. */
+export function databaseUrlsOf(serverUrl: string, passwords: Passwords, prefix = PREFIX): DatabaseUrls {
+  const as = (kind: keyof Passwords) =>
+    forEachOwner((owner) => {
+      const { database, [kind]: role } = rolesOf(owner, prefix);
+      const url = new URL(serverUrl);
+      [url.username, url.password, url.pathname] = [role, passwords[kind][owner], `/${database}`];
+      return url.href;
+    });
+  return { databaseUrls: as("service"), auditUrls: as("audit") };
 }

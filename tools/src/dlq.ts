@@ -12,6 +12,7 @@ import {
 import { Fault } from "@tollbooth/shared/fault";
 import { openLog } from "@tollbooth/shared/log";
 import { attach } from "./attach.ts";
+import { OPERATOR } from "./broker/permissions.ts";
 
 const OFFICES = {
   usage: { list: listDeadLetters, redrive: redriveDeadLetters },
@@ -67,8 +68,8 @@ function nameOf(text: string): Name {
 /** Works with the broker of this checkout's platform, and says in one sentence why where it cannot. */
 async function onBus(work: (bus: Bus) => Promise<void>): Promise<void> {
   try {
-    const { natsUrl } = await attach(process.env);
-    const bus = await openBus({ url: natsUrl, name: "dlq", log: openLog("dlq", "silent") });
+    const { natsUrl, natsKeys } = await attach(process.env);
+    const bus = await openBus({ url: natsUrl, keys: natsKeys, name: OPERATOR, log: openLog("dlq", "silent") });
     try {
       await work(bus);
     } finally {

@@ -6,6 +6,7 @@ import { openLog } from "@tollbooth/shared/log";
 import { sql } from "@tollbooth/shared/sql";
 import { z } from "zod";
 import { attach } from "./attach.ts";
+import { OPERATOR } from "./broker/permissions.ts";
 import { explanation } from "./explanation.ts";
 import { withBooks } from "./ledgers.ts";
 
@@ -18,14 +19,15 @@ const { json } = command.opts<{ json?: true }>();
 const [id = ""] = command.args;
 const CALLER = { sub: "explain", roles: ["admin"] } as const;
 
-const { databaseUrls, natsUrl } = await attach(process.env).catch((error: Error) => command.error(error.message));
-await withBooks(databaseUrls, async ({ credits }) => {
+const reach = await attach(process.env).catch((error: Error) => command.error(error.message));
+const { auditUrls, natsUrl: url, natsKeys: keys } = reach;
+await withBooks(auditUrls, async ({ credits }) => {
   const owner = await credits.maybe(
     z.object({ user_id: z.string() }),
     sql`select user_id from credit_transactions where id::text = ${id}`,
   );
   if (owner === undefined) command.error(`There is no transaction ${id}.`);
-  const bus = await openBus({ url: natsUrl, name: "explain", log: openLog("explain", "silent") });
+  const bus = await openBus({ url, keys, name: OPERATOR, log: openLog("explain", "silent") });
   try {
     const input = JSON.stringify({ id, user_id: owner.user_id });
     const { json: text } = await bus.forward(explainTransaction, input, { caller: CALLER });

@@ -68,7 +68,8 @@ export const IMPURE =
 // prettier-ignore
 export const OWNERS: Readonly<Record<string, RegExp>> = {
   "pg": /^packages\/shared\/src\/db\.ts$/,
-  "nats": /^packages\/shared\/src\/(bus|serve|wire|streams|consumer)\.ts$/,
+  "nats": /^packages\/shared\/src\/(bus|nkeys|serve|wire|streams|consumer)\.ts$/,
+  "nkeys.js": /^packages\/shared\/src\/nkeys\.ts$/,
   "decimal.js": /^packages\/shared\/src\/money\.ts$/,
   "@opentelemetry/": /^packages\/shared\/src\/telemetry\.ts$/,
   "prom-client": /^packages\/shared\/src\/metrics\.ts$/,

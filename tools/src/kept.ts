@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { forEachOwner, type Owner } from "./databases.ts";
+import { forEachOwner, type Owner, type Passwords } from "./databases.ts";
 import { freePort, isFree } from "@tollbooth/shared/local/ports";
 
 /** Secrets that begin so are refused by a gateway in production. */
@@ -16,10 +16,21 @@ const Kept = z.object({
   natsPort: z.number(),
   /** Each service's password for its own database. */
   passwords: z.record(z.string(), z.string()),
+  /** The audit's for each of them. */
+  auditPasswords: z.record(z.string(), z.string()).default({}),
   jwtSecret: z.string(),
 });
 
-export type Kept = Omit<z.output<typeof Kept>, "passwords"> & { readonly passwords: Readonly<Record<Owner, string>> };
+type ByOwner = Readonly<Record<Owner, string>>;
+export type Kept = Omit<z.output<typeof Kept>, "passwords" | "auditPasswords"> & {
+  readonly passwords: ByOwner;
+  readonly auditPasswords: ByOwner;
+};
+
+/** The passwords of the roles of a kept platform's databases. */
+export function passwordsOf({ passwords, auditPasswords }: Kept): Passwords {
+  return { service: passwords, audit: auditPasswords };
+}
 
 /**
  * Reads what the folder keeps, and makes what is not there yet. A kept port that somebody else took meanwhile is
@@ -33,6 +44,7 @@ export async function openKept(folder: string, gatewayPort: number): Promise<Kep
     gatewayPort,
     // A service that is new since gets its password now.
     passwords: forEachOwner((owner) => before?.passwords[owner] ?? secret()),
+    auditPasswords: forEachOwner((owner) => before?.auditPasswords[owner] ?? secret()),
     jwtSecret: before?.jwtSecret ?? `${DEVELOPMENT}${secret()}`,
   };
   await mkdir(folder, { recursive: true });

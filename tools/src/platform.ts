@@ -82,8 +82,19 @@ export class Platform {
     return this.#started().natsUrl;
   }
 
+  /** The folder with the seeds of the broker's users; undefined where a broker was given without. */
+  get natsKeys(): string | undefined {
+    return this.#started().natsKeys;
+  }
+
+  /** As the services themselves. */
   get databaseUrls(): Readonly<Record<Owner, string>> {
     return this.#started().databaseUrls;
+  }
+
+  /** As one who only reads. */
+  get auditUrls(): Readonly<Record<Owner, string>> {
+    return this.#started().auditUrls;
   }
 
   /** A part that runs here: it can be killed, stopped and started. Throws where it is somebody else's server. */
@@ -149,6 +160,7 @@ export class Platform {
       ...this.#env,
       GATEWAY_PORT: String(gatewayPort),
       NATS_URL: this.#addresses.natsUrl,
+      NATS_KEYS: this.#addresses.natsKeys,
       ...Object.fromEntries(OWNERS.map((owner) => [databaseSetting(owner), databaseUrls[owner]])),
       ...(this.#env.AUTH_JWKS_URL === undefined && { AUTH_JWT_SECRET: this.#env.AUTH_JWT_SECRET ?? kept.jwtSecret }),
     };

@@ -11,8 +11,8 @@ const command: Command = new Command("npm run verify --")
   .parse();
 const { user, json } = command.opts<{ user?: string; json?: true }>();
 
-const { databaseUrls } = await attach(process.env).catch((error: Error) => command.error(error.message));
-await withBooks(databaseUrls, async ({ credits }) => {
+const { auditUrls } = await attach(process.env).catch((error: Error) => command.error(error.message));
+await withBooks(auditUrls, async ({ credits }) => {
   const verified = await verify(credits, user);
   const { users, lines, breaks } = verified;
   if (user !== undefined && users === 0 && breaks.length === 0) command.error(`There is no journal of ${user}.`);

@@ -33,6 +33,7 @@ const Port = z
 /** The settings that every service has. */
 export const commonSettings = {
   NATS_URL: setting("address of the broker", z.string().min(1).default("nats://127.0.0.1:4222")),
+  NATS_KEYS: setting("folder with the seed of this service's user on the broker", z.string().min(1).optional()),
   LOG_LEVEL: setting(
     "least level that is logged",
     z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),

@@ -3,43 +3,77 @@ import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
-import type { Db } from "./db.ts";
-import { sql } from "./sql.ts";
+import type { Db, Tx } from "./db.ts";
+import { sql, type Sql } from "./sql.ts";
 
 const FILE_NAME = /^(\d{4})_[a-z0-9_]+\.sql$/;
 const LOCK = 7_105_114;
 
+const RECORD: readonly Sql[] = [
+  sql`create table if not exists migrations (name text primary key, sha256 text not null, applied_at timestamptz not null default now())`,
+  sql`comment on table migrations is 'The migrations that made this database what it is'`,
+  sql`comment on column migrations.name is 'The file'`,
+  sql`comment on column migrations.sha256 is 'Of its text: one that was applied is never changed'`,
+  sql`comment on column migrations.applied_at is 'When'`,
+];
+
 /**
- * Brings a database up to the folder's last migration. Safe to run by several processes at once, and again. Throws where
- * the database knows a migration that the folder has not, or has otherwise: the code does not fit the data.
+ * Brings a database up to the folder's last migration. Safe to run by several processes at once, and again; a role that
+ * may change nothing can run it where nothing is outstanding. Throws where something is and the role may not apply it, and
+ * where the database knows a migration that the folder has not, or has otherwise: the code does not fit the data.
  */
 export async function migrate(db: Db, folder: string): Promise<void> {
   const files = (await readdir(folder)).filter((name) => FILE_NAME.test(name)).toSorted();
-  const texts = await Promise.all(files.map((name) => readFile(path.join(folder, name), "utf8")));
+  const texts = new Map<string, string>();
+  for (const name of files) texts.set(name, await readFile(path.join(folder, name), "utf8"));
   await db.tx(async (tx) => {
     await tx.run(sql`select pg_advisory_xact_lock(${LOCK})`);
-    await tx.run(
-      sql`create table if not exists migrations (name text primary key, sha256 text not null, applied_at timestamptz not null default now())`,
-    );
-    const rows = await tx.many(
-      z.object({ name: z.string(), sha256: z.string() }),
-      sql`select name, sha256 from migrations`,
-    );
-    const applied = new Map(rows.map((row) => [row.name, row.sha256]));
-    const unknown = [...applied.keys()].filter((name) => !files.includes(name));
+    const applied = await readApplied(tx);
+    const unknown = [...applied.keys()].filter((name) => !texts.has(name));
     if (unknown.length > 0)
       throw new Error(`this code is older than its database: it does not know ${unknown.join(", ")}`);
-    for (const [i, name] of files.entries()) {
-      const text = texts[i] as string;
-      const hash = createHash("sha256").update(text).digest("hex");
-      const before = applied.get(name);
-      if (before !== undefined && before !== hash)
+    for (const [name, text] of texts) {
+      if (applied.has(name) && applied.get(name) !== hashOf(text))
         throw new Error(
           `${name} is not what it was when this database was made by it: a migration is never changed, only added to`,
         );
-      if (before !== undefined) continue;
+    }
+    const outstanding = files.filter((name) => !applied.has(name));
+    if (outstanding.length === 0) return;
+    await requireOwner(tx, outstanding);
+    for (const statement of RECORD) await tx.run(statement);
+    for (const name of outstanding) {
+      const text = texts.get(name) as string;
       await tx.run({ text, values: [] });
-      await tx.run(sql`insert into migrations (name, sha256) values (${name}, ${hash})`);
+      await tx.run(sql`insert into migrations (name, sha256) values (${name}, ${hashOf(text)})`);
     }
   });
+}
+
+async function readApplied(tx: Tx): Promise<Map<string, string>> {
+  const { there } = await tx.one(
+    z.object({ there: z.boolean() }),
+    sql`select to_regclass('migrations') is not null as there`,
+  );
+  if (!there) return new Map();
+  const rows = await tx.many(
+    z.object({ name: z.string(), sha256: z.string() }),
+    sql`select name, sha256 from migrations`,
+  );
+  return new Map(rows.map((row) => [row.name, row.sha256]));
+}
+
+async function requireOwner(tx: Tx, outstanding: readonly string[]): Promise<void> {
+  const { may } = await tx.one(
+    z.object({ may: z.boolean() }),
+    sql`select has_schema_privilege(current_schema(), 'create') as may`,
+  );
+  if (!may)
+    throw new Error(
+      `the database is older than this code, and this role may not change it: its owner applies ${outstanding.join(", ")} (npm start and npm run migrate do)`,
+    );
+}
+
+function hashOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }

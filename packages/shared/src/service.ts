@@ -52,6 +52,7 @@ async function openGround<S extends typeof commonSettings>({
   const config = readConfig(settings, process.env);
   const {
     LOG_LEVEL,
+    NATS_KEYS,
     NATS_URL,
     OTEL_EXPORTER_OTLP_ENDPOINT,
     METRICS_HOST: host,
@@ -64,7 +65,7 @@ async function openGround<S extends typeof commonSettings>({
   shutdown.add("metrics", await openScrape({ host, port, log }), (close) => close());
   const db = shutdown.add("database", openDb({ ...database(config), name, log }), (it) => it.close());
   await migrate(db, fileURLToPath(migrations));
-  const bus = shutdown.add("bus", await openBus({ url: NATS_URL, name, log }), (it) => it.close());
+  const bus = shutdown.add("bus", await openBus({ url: NATS_URL, keys: NATS_KEYS, name, log }), (it) => it.close());
   const onStall = (loop: string) => shutdown.fail(`${loop} has stalled`, undefined);
   return { config, log, shutdown, db, bus, streams: new Streams(bus), onStall };
 }

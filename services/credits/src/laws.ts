@@ -113,6 +113,19 @@ export const laws: readonly Law[] = [
       where key like 'event:%' group by user_id, key having count(*) > 1`,
   },
   {
+    invariant: 9,
+    says: "the journal's triggers refuse every change, and no role has the right to try",
+    breaches: sql`
+      select 'trigger ' || n.name || ' is off or gone' as breach
+      from (values ('credit_transactions_append_only'), ('credit_transactions_no_truncate')) n (name)
+      left join pg_trigger t on t.tgrelid = 'credit_transactions'::regclass and t.tgname = n.name and t.tgenabled in ('O', 'A')
+      where t.oid is null
+      union all
+      select case when r.grantee = 0 then 'everybody' else r.grantee::regrole::text end || ' may ' || lower(r.privilege_type)
+      from pg_class c, aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) r
+      where c.oid = 'credit_transactions'::regclass and r.privilege_type in ('UPDATE', 'DELETE', 'TRUNCATE')`,
+  },
+  {
     invariant: 10,
     says: "all refunds of a line together are at most the line",
     breaches: sql`

@@ -19,9 +19,8 @@ async function main(): Promise<void> {
   countProcess();
   const { METRICS_HOST: host, GATEWAY_METRICS_PORT: port } = config;
   shutdown.add("metrics", await openScrape({ host, port, log }), (end) => end());
-  const bus = shutdown.add("bus", await openBus({ url: config.NATS_URL, name: "gateway", log }), (open) =>
-    open.close(),
-  );
+  const { NATS_URL: url, NATS_KEYS: keys } = config;
+  const bus = shutdown.add("bus", await openBus({ url, keys, name: "gateway", log }), (open) => open.close());
   const app = buildApp({ config, bus, auth: openAuth(config), log, commands });
   const server = shutdown.add("server", await listen(app, config.GATEWAY_HOST, config.GATEWAY_PORT), close);
   log.info({ address: urlOf(server) }, "listening");

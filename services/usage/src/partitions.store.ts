@@ -1,8 +1,7 @@
-/** The SQL of partitions. Their names are made of numbers, since DDL takes no parameters. */
+/** The SQL of partitions. They are made and dropped by functions of the database, because the service itself may not. */
 import type { Tx } from "@tollbooth/shared/db";
-import { sql, type Sql } from "@tollbooth/shared/sql";
+import { sql } from "@tollbooth/shared/sql";
 import { z } from "zod";
-import type { Period } from "./period.ts";
 
 const LOCK = 7_105_120;
 
@@ -22,27 +21,18 @@ export async function readMonths(tx: Tx): Promise<number[]> {
 }
 
 /** Makes a month's partition. What had to go to the DEFAULT partition meanwhile moves into it. */
-export async function makeMonth(tx: Tx, { start, end }: Period): Promise<void> {
-  const name = nameOf(start);
-  // Nobody may add to DEFAULT between the move and the check that nothing of this month is left there.
-  await tx.run(sql`lock table usage_events_default in access exclusive mode`);
-  await tx.run(ddl(`create table ${name} (like usage_events including all)`));
-  await tx.run({
-    text: `with moved as (delete from usage_events_default where occurred_at >= $1 and occurred_at < $2 returning *) insert into ${name} select * from moved`,
-    values: [new Date(start), new Date(end)],
-  });
-  const bounds = `from ('${new Date(start).toISOString()}') to ('${new Date(end).toISOString()}')`;
-  await tx.run(ddl(`alter table usage_events attach partition ${name} for values ${bounds}`));
+export async function makeMonth(tx: Tx, start: number): Promise<void> {
+  await tx.run(sql`select make_usage_month(${new Date(start)})`);
 }
 
 /** Drops a month's events; their sums stay. */
 export async function dropMonth(tx: Tx, start: number): Promise<void> {
-  await tx.run(ddl(`drop table ${nameOf(start)}`));
+  await tx.run(sql`select drop_usage_month(${new Date(start)})`);
 }
 
-/** Deletes what no partition holds and is too old to be kept. */
+/** Deletes what is too old to be kept, of which only DEFAULT has any once the older months are dropped. */
 export async function deleteEventsBefore(tx: Tx, at: number): Promise<void> {
-  await tx.run(sql`delete from usage_events_default where occurred_at < ${new Date(at)}`);
+  await tx.run(sql`delete from usage_events where occurred_at < ${new Date(at)}`);
 }
 
 /** Deletes some identities that are older than 100 days; answers how many. */
@@ -50,13 +40,4 @@ export function forgetIdentities(tx: Tx): Promise<number> {
   return tx.run(
     sql`delete from usage_event_ids where ctid = any(array(select ctid from usage_event_ids where recorded_at < now() - interval '100 days' limit 5000))`,
   );
-}
-
-function nameOf(start: number): string {
-  const date = new Date(start);
-  return `usage_events_${String(date.getUTCFullYear()).padStart(4, "0")}_${String(date.getUTCMonth() + 1).padStart(2, "0")}`;
-}
-
-function ddl(text: string): Sql {
-  return { text, values: [] };
 }

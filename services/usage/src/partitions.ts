@@ -25,7 +25,7 @@ export async function tendMonths(db: Db, now: number, retentionMonths: number): 
   await db.tx(async (tx) => {
     await lockMonths(tx);
     const there = await readMonths(tx);
-    for (const month of needed(now)) if (!there.includes(month.start)) await makeMonth(tx, month);
+    for (const { start } of needed(now)) if (!there.includes(start)) await makeMonth(tx, start);
     const kept = keptFrom(now, retentionMonths);
     for (const start of there) if (monthOf(start).end <= kept) await dropMonth(tx, start);
     await deleteEventsBefore(tx, kept);

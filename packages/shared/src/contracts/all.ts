@@ -11,7 +11,7 @@ import * as usage from "./usage.ts";
 
 type Service = "credits" | "usage" | "coupons";
 
-function only<K extends "command" | "event">(kind: K, room: Record<string, unknown>) {
+function only<K extends "command" | "event" | "report">(kind: K, room: Record<string, unknown>) {
   const isOne = (value: unknown): value is K extends "command" ? Command : Event =>
     typeof value === "object" && value !== null && "kind" in value && value.kind === kind;
   // A module's own order depends on who loads it.
@@ -46,3 +46,6 @@ export const events: Readonly<Record<Service, readonly Event[]>> = {
   usage: only("event", usage),
   coupons: only("event", coupons),
 };
+
+/** What reporters tell each service; no service of ours may publish it. */
+export const reports: Readonly<Partial<Record<Service, readonly Event[]>>> = { usage: only("report", usage) };

@@ -1,5 +1,4 @@
-import { readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
 import { afterAll, expect, test } from "vitest";
 import { createCoupon, redeemCoupon } from "@tollbooth/shared/contracts/coupons";
 import { explainTransaction, getBalance, listTransactions } from "@tollbooth/shared/contracts/credits";
@@ -41,9 +40,4 @@ test("every service works with no more rights than its row gives it, also on a b
   const complains = async (service: Service) =>
     (await readFile(logOf(service, folder), "utf8")).includes("the broker refused");
   expect(await Promise.all(SERVICES.map(complains))).toEqual(SERVICES.map(() => false));
-});
-
-test("nobody but its owner can read a seed that npm start makes", async () => {
-  const { mode } = await stat(join(reach.natsKeys ?? "", "credits.nk"));
-  expect(mode & 0o077).toBe(0);
 });

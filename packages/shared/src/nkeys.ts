@@ -1,5 +1,5 @@
 /** Who a process is to the broker: a user with a key pair (nkey), of which the broker knows the public half only. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { nkeyAuthenticator, type ConnectionOptions } from "nats";
 import { createUser, fromPublic, fromSeed } from "nkeys.js";
@@ -9,6 +9,8 @@ export interface KeyPair {
   readonly seed: string;
   readonly publicKey: string;
 }
+
+type Credentials = Pick<ConnectionOptions, "authenticator" | "inboxPrefix" | "tls">;
 
 /** A new user's key pair. */
 export function newKeyPair(): KeyPair {
@@ -35,8 +37,12 @@ export function inboxOf(user: string): string {
   return `_INBOX_${user}`;
 }
 
-/** What a user shows the broker. The seed is read anew for each connection, so that a new key needs no restart. Throws where there is none. */
-export function credentials(keys: string, user: string): Pick<ConnectionOptions, "authenticator" | "inboxPrefix"> {
+/**
+ * What a user shows the broker. The seed is read anew for each connection, so that a new key needs no restart. Throws where
+ * there is none. With a `ca.pem` beside it he talks to no broker that this authority does not vouch for, and never in the
+ * clear; with a `<user>.crt` and `<user>.key` he has a certificate to show himself.
+ */
+export function credentials(keys: string, user: string): Credentials {
   const file = seedFile(keys, user);
   const seed = () => new TextEncoder().encode(readFileSync(file, "utf8").trim());
   try {
@@ -44,5 +50,11 @@ export function credentials(keys: string, user: string): Pick<ConnectionOptions,
   } catch (cause) {
     throw new Error(`NATS_KEYS is ${keys}, and there is no seed of the broker's user ${user} in ${file}`, { cause });
   }
-  return { authenticator: nkeyAuthenticator(seed), inboxPrefix: inboxOf(user) };
+  return { authenticator: nkeyAuthenticator(seed), inboxPrefix: inboxOf(user), ...certificates(keys, user) };
+}
+
+function certificates(keys: string, user: string): Pick<ConnectionOptions, "tls"> {
+  const [caFile, certFile, keyFile] = ["ca.pem", `${user}.crt`, `${user}.key`].map((name) => join(keys, name));
+  if (caFile === undefined || !existsSync(caFile)) return {};
+  return { tls: { caFile, ...(certFile !== undefined && existsSync(certFile) && { certFile, keyFile }) } };
 }

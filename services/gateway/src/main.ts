@@ -17,9 +17,8 @@ async function main(): Promise<void> {
   const shutdown = new Shutdown(log);
   shutdown.add("telemetry", startTelemetry("gateway", config.OTEL_EXPORTER_OTLP_ENDPOINT), (flush) => flush());
   countProcess();
-  const { METRICS_HOST: host, GATEWAY_METRICS_PORT: port } = config;
+  const { METRICS_HOST: host, GATEWAY_METRICS_PORT: port, NATS_URL: url, NATS_KEYS: keys } = config;
   shutdown.add("metrics", await openScrape({ host, port, log }), (end) => end());
-  const { NATS_URL: url, NATS_KEYS: keys } = config;
   const bus = shutdown.add("bus", await openBus({ url, keys, name: "gateway", log }), (open) => open.close());
   const app = buildApp({ config, bus, auth: openAuth(config), log, commands });
   const server = shutdown.add("server", await listen(app, config.GATEWAY_HOST, config.GATEWAY_PORT), close);

@@ -13,7 +13,7 @@ import { documents } from "./documents.ts";
 const made = documents();
 const OPENAPI = "docs/openapi.json";
 const ASYNCAPI = "docs/asyncapi.yaml";
-/** Seconds of work where nothing else is done, and much longer on a machine that is busy. */
+/** They take about 3 s, and more where others work too. */
 const LINT_WITHIN_MS = 60_000;
 const textOf = (path: string) => made[path] ?? "";
 

@@ -1,4 +1,4 @@
-import { readFile, stat } from "node:fs/promises";
+import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, describe, expect, inject, onTestFinished, test } from "vitest";
 import { openBus, type Bus } from "@tollbooth/shared/bus";
@@ -8,6 +8,7 @@ import { freePort } from "@tollbooth/shared/local/ports";
 import { openLog } from "@tollbooth/shared/log";
 import { newKeyPair, seedFile } from "@tollbooth/shared/nkeys";
 import { testFolder } from "@tollbooth/shared/testing/find";
+import { refusalsIn } from "../testing/refusals.ts";
 import { addReporter, openUsers, removeReporter } from "./keys.ts";
 
 // Users are for a broker that we start.
@@ -16,10 +17,9 @@ if (!isOurs) console.log("reporters on the broker: skipped, because the tests ha
 const { folder, remove } = await testFolder("reporters");
 const keys = join(folder, "broker");
 const storeDir = join(folder, "store");
+const logFile = join(folder, "log");
 const usersFile = await openUsers(keys);
-const broker = isOurs
-  ? await startNats({ storeDir, port: await freePort(), logFile: join(folder, "log"), usersFile })
-  : undefined;
+const broker = isOurs ? await startNats({ storeDir, port: await freePort(), logFile, usersFile }) : undefined;
 afterAll(async () => {
   await broker?.stop();
   await remove();
@@ -83,6 +83,23 @@ describe.runIf(isOurs)("a reporter", () => {
     for (const wrong of [seed, `${publicKey.slice(0, -1)}A`, 'U" } '])
       await expect(addReporter(keys, "wrong", wrong)).rejects.toThrow("is no public key of a user");
   });
+});
+
+test.runIf(isOurs)("a service that gets a new key comes back with it, also where the broker had it first", async () => {
+  const usage = await as("usage");
+  const file = seedFile(keys, "usage");
+  const old = await readFile(file, "utf8");
+  await Promise.all([rm(file), rm(join(keys, "usage.pub"))]);
+  await openUsers(keys);
+  const fresh = await readFile(file, "utf8");
+  await writeFile(file, old);
+  const before = (await refusalsIn(logFile)).length;
+  await reloadNats(storeDir);
+  expect(await until(async () => (await refusalsIn(logFile)).length >= before + 3, 10_000)).toBe(true);
+  expect(usage.connected()).toBe(false);
+  await writeFile(file, fresh);
+  expect(await until(() => usage.connected(), 10_000)).toBe(true);
+  await usage.connection.flush();
 });
 
 test("only its owner can read a seed, and a key that is there is kept", async () => {

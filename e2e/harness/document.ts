@@ -86,7 +86,7 @@ function wrongHeaders({ headers = {} }: Response, place: string, answer: Told): 
 
 function wrongContent({ content = {} }: Response, place: string, answer: Told, isHead: boolean): string | undefined {
   const type = answer.headers.get("content-type") ?? "";
-  const documented = Object.keys(content).find((one) => type === `${one}; charset=utf-8`);
+  const documented = Object.keys(content).find((one) => type.startsWith(`${one};`) && type.endsWith("; charset=utf-8"));
   if (documented === undefined) return `it is not ${Object.keys(content).join(", ")}`;
   if (isHead || !documented.endsWith("json")) return undefined;
   return invalid(`${place}/content/${pointer(documented)}/schema`, answer.json);

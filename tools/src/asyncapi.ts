@@ -1,8 +1,8 @@
 /** What goes over the broker as an AsyncAPI 3.0 document, made from the contracts and the streams. */
-import type { Access, Command, Event } from "@tollbooth/shared/contract";
+import type { Command, Event } from "@tollbooth/shared/contract";
 import { examples } from "@tollbooth/shared/contracts/examples";
 import { FAULT_CODES } from "@tollbooth/shared/fault";
-import { SchemaBook, type JsonSchema } from "@tollbooth/shared/json-schema";
+import { nameOf, SchemaBook, whoMayAsk, type JsonSchema } from "@tollbooth/shared/document";
 import { streams, type Stream } from "@tollbooth/shared/streams";
 import { HEADER } from "@tollbooth/shared/wire";
 
@@ -118,11 +118,14 @@ function addEvent({ book, channels, operations }: Parts, tag: string, event: Eve
     action: isReport ? "receive" : "send",
     channel: { $ref: `#/channels/${name}` },
     summary,
-    description: carriedBy(subject),
+    description: isReport ? REPORTED : carriedBy(subject),
     tags: [{ name: tag }],
     messages: [{ $ref: `#/channels/${name}/messages/fact` }],
   };
 }
+
+const REPORTED =
+  "In the stream USAGE_REPORTS. Its reporter asks `usage.event.outcomes` what became of it, and sends it again while that is `unknown`.";
 
 function carriedBy(subject: string): string {
   const stream = Object.values<Stream>(streams).find(({ subjects }) => subjects.includes(subject));
@@ -131,17 +134,6 @@ function carriedBy(subject: string): string {
       ? "done at the broker's acknowledgement"
       : `until the consumer ${stream.confirmedBy.durable} confirms it`;
   return `In the stream ${stream?.name}, ${confirmed}.`;
-}
-
-function whoMayAsk(access: Access): string {
-  if (access === "internal") return "For our own services and reporters, by the broker's permissions.";
-  if (access === "public") return "For anybody.";
-  return `For the ${access.length > 1 ? "roles" : "role"} ${access.join(" and ")}; an admin may always ask.`;
-}
-
-/** "usage.by-model" is usageByModel. */
-function nameOf(subject: string): string {
-  return subject.replaceAll(/[.-](\w)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 // ---- headers ----------------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ export const HOUSE: Readonly<Record<string, Rooms>> = {
 
 /** What a pure room may import besides pure rooms: exact money, refusals, contracts, and data. */
 export const PURE_IMPORTS = [
-  /^@tollbooth\/shared\/(money|fault|pricing|contract|json-schema|contracts\/\w+)$/,
+  /^@tollbooth\/shared\/(money|fault|pricing|contract|document|contracts\/\w+)$/,
   /^zod$/,
   /^@pydantic\/genai-prices$/,
   // sha256 is a function of its argument; what makes chance is looked for below.
@@ -58,7 +58,7 @@ export const PURE_IMPORTS = [
 ];
 
 /** Rooms of shared that are pure too. */
-export const PURE_SHARED = ["money", "fault", "contract", "json-schema", "sql"];
+export const PURE_SHARED = ["money", "fault", "contract", "document", "sql"];
 
 /** What a pure room never says: the time, chance, the process and the console are arguments or do not concern it. */
 export const IMPURE =
@@ -72,6 +72,7 @@ export const OWNERS: Readonly<Record<string, RegExp>> = {
   "nkeys.js": /^packages\/shared\/src\/nkeys\.ts$/,
   "decimal.js": /^packages\/shared\/src\/money\.ts$/,
   "@opentelemetry/": /^packages\/shared\/src\/telemetry\.ts$/,
+  "prom-client": /^packages\/shared\/src\/metrics\.ts$/,
   "pino": /^packages\/shared\/src\/log\.ts$/,
   "canonicalize": /^packages\/shared\/src\/idempotency\.ts$/,
   "testcontainers": /^packages\/shared\/src\/testing\//,

@@ -135,6 +135,13 @@ test.each(services)("every setting of %s is in the runbook's table", async (serv
   expect(Object.keys(settings).filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
 });
 
+test.each(services)("%s has a port for its metrics", async (service) => {
+  const { settings } = (await import(join(ROOT, `services/${service}/src/config.ts`))) as { settings: object };
+  const name = service.toUpperCase();
+  const hint = `add ...metricsSettings("${name}") to its config.ts`;
+  expect(`${name}_METRICS_PORT` in settings ? "" : hint).toBe("");
+});
+
 function roomsOf(service: string): { name: string; source: Source }[] {
   const folder = `services/${service}/src/`;
   return programs

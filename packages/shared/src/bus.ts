@@ -6,6 +6,7 @@ import type { Ask, Command } from "./contract.ts";
 import { Fault } from "./fault.ts";
 import type { Endpoint, Reply } from "./handler.ts";
 import type { Log } from "./log.ts";
+import { askDuration, timed } from "./metrics.ts";
 import { credentials } from "./nkeys.ts";
 import { serve } from "./serve.ts";
 import { inSpan, SpanKind } from "./telemetry.ts";
@@ -79,7 +80,7 @@ export async function openBus(options: BusOptions): Promise<Bus> {
       ),
     onReconnect: (run) => void link.reconnected.push(run),
     whileConnected: (ask) => whileConnected(link, ask),
-    forward: (contract, body, ask) => forward(bus, contract, body, ask),
+    forward: (contract, body, ask) => timed(askDuration, contract.subject, () => forward(bus, contract, body, ask)),
     ask: async (contract, input, ask = {}) => {
       const reply = await bus.forward(contract, JSON.stringify(input), ask);
       return contract.output.parse(JSON.parse(reply.json));

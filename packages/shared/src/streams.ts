@@ -145,6 +145,12 @@ export class Streams {
     return info?.ack_floor.stream_seq ?? 0;
   }
 
+  /** How many messages a consumer was not given yet, and how many it has in hand. Throws where there is no such consumer. */
+  async lag(stream: string, durable: string): Promise<{ pending: number; unacknowledged: number }> {
+    const { num_pending, num_ack_pending } = await this.#manage(({ consumers }) => consumers.info(stream, durable));
+    return { pending: num_pending, unacknowledged: num_ack_pending };
+  }
+
   /** Without the client's own question whether there is JetStream at all, which doubled every other one. */
   #manage<T>(work: (manager: JetStreamManager) => Promise<T>): Promise<T> {
     return this.#bus.whileConnected(async () => work(await this.#bus.connection.jetstreamManager({ checkAPI: false })));

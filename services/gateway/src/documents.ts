@@ -3,7 +3,7 @@ import { Router, type Response } from "express";
 import helmet from "helmet";
 import { createRequire } from "node:module";
 import type { Command } from "@tollbooth/shared/contract";
-import type { JsonSchema } from "@tollbooth/shared/json-schema";
+import type { JsonSchema } from "@tollbooth/shared/document";
 import { openapi } from "./openapi.ts";
 import { PROBLEMS } from "./problem.ts";
 import { BODY_MAX_BYTES, PREFIX } from "./rest.ts";

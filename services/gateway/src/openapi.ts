@@ -1,6 +1,6 @@
 /** The API as an OpenAPI 3.1 document, made from the contracts: what a route takes, gives and refuses is said nowhere else. */
 import type { Command, Route } from "@tollbooth/shared/contract";
-import { SchemaBook, type JsonSchema } from "@tollbooth/shared/json-schema";
+import { SchemaBook, type JsonSchema } from "@tollbooth/shared/document";
 import { HEADERS, IDEMPOTENCY_KEY, operationOf } from "./operation.ts";
 import { outsidePaths } from "./outside.ts";
 import { PROBLEM, Refusals, type Kinds } from "./refusals.ts";

@@ -1,7 +1,7 @@
 /** One route as the document tells it, from its contract. */
-import type { Access, Command } from "@tollbooth/shared/contract";
+import type { Command } from "@tollbooth/shared/contract";
 import { examples } from "@tollbooth/shared/contracts/examples";
-import type { JsonSchema, SchemaBook } from "@tollbooth/shared/json-schema";
+import { nameOf, whoMayAsk, type JsonSchema, type SchemaBook } from "@tollbooth/shared/document";
 import type { Mounted } from "./openapi.ts";
 import { headerRefs, refusalsOf, type Refusals } from "./refusals.ts";
 
@@ -65,7 +65,7 @@ export function operationOf({ command, tag, book, refusals, bodyMaxBytes }: Part
   const input = resolved(book, book.of(command.input));
   const parameters = isPost ? [{ $ref: "#/components/parameters/IdempotencyKey" }] : parametersOf(command, input);
   return {
-    operationId: operationId(subject),
+    operationId: nameOf(subject),
     tags: [tag],
     summary,
     description: `${whoMayAsk(access)} Answered by the command \`${subject}\`.`,
@@ -74,16 +74,6 @@ export function operationOf({ command, tag, book, refusals, bodyMaxBytes }: Part
     ...(isPost && { requestBody: bodyOf(command, book, input, command.bodyMaxBytes ?? bodyMaxBytes) }),
     responses: { 200: resultOf(command, book, input), ...refusals.of(refusalsOf(command)) },
   };
-}
-
-/** "usage.by-model" is usageByModel. */
-function operationId(subject: string): string {
-  return subject.replaceAll(/[.-](\w)/g, (_, letter: string) => letter.toUpperCase());
-}
-
-function whoMayAsk(access: Access): string {
-  if (access === "public" || access === "internal") return "Anybody may ask; a token is not needed.";
-  return `For the ${access.length > 1 ? "roles" : "role"} ${access.join(" and ")}; an admin may always ask.`;
 }
 
 /** The path's parameters and the query's: a GET or a DELETE states all its input there. */
@@ -122,7 +112,7 @@ function resultOf(command: Mounted, book: SchemaBook, { properties = {} }: Objec
 
 function shown({ subject }: Command, side: "input" | "output"): JsonSchema {
   const value = examples[subject]?.[side];
-  return value === undefined ? {} : { examples: { [operationId(subject)]: { value } } };
+  return value === undefined ? {} : { examples: { [nameOf(subject)]: { value } } };
 }
 
 interface ObjectSchema {

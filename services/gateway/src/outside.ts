@@ -1,6 +1,6 @@
 /** The addresses beside the API: probes, metrics and documents, for anybody. */
 import type { FaultCode } from "@tollbooth/shared/fault";
-import type { JsonSchema } from "@tollbooth/shared/json-schema";
+import type { JsonSchema } from "@tollbooth/shared/document";
 import { headerRefs, type Refusals } from "./refusals.ts";
 
 interface Address {

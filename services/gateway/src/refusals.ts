@@ -1,7 +1,7 @@
 /** The refusals of a route as the document tells them: one response a status, one example a code. */
 import type { Command } from "@tollbooth/shared/contract";
 import { FAULT_CODES, type FaultBody, type FaultCode } from "@tollbooth/shared/fault";
-import type { JsonSchema } from "@tollbooth/shared/json-schema";
+import type { JsonSchema } from "@tollbooth/shared/document";
 import type { PROBLEMS } from "./problem.ts";
 
 export type Kinds = typeof PROBLEMS;

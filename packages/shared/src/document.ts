@@ -1,5 +1,6 @@
-/** Contracts as JSON Schema 2020-12, as they look on the wire: from what a schema takes, and what `wire` says of it. */
+/** What every document that is made from the contracts needs: their schemas as JSON Schema 2020-12, names, who may ask. */
 import { z } from "zod";
+import type { Access } from "./contract.ts";
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
@@ -70,4 +71,16 @@ function saysNothing(schema: Record<string, unknown>, key: string, value: unknow
   if (key === "minimum" || key === "maximum") return Math.abs(value as number) === Number.MAX_SAFE_INTEGER;
   if (key === "propertyNames") return (value as JsonSchema)["pattern"] === undefined;
   return key === "pattern" && String(schema["format"]) in CHARS;
+}
+
+/** The name of what a subject is for, as programs write names: "usage.by-model" is usageByModel. */
+export function nameOf(subject: string): string {
+  return subject.replaceAll(/[.-](\w)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** Who may ask a command, for people. */
+export function whoMayAsk(access: Access): string {
+  if (access === "public") return "For anybody; a token is not needed.";
+  if (access === "internal") return "For our own services and reporters, by the broker's permissions.";
+  return `For the ${access.length > 1 ? "roles" : "role"} ${access.join(" and ")}; an admin may always ask.`;
 }

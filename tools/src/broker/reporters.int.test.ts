@@ -31,10 +31,7 @@ async function as(name: string, of = keys): Promise<Bus> {
   return bus;
 }
 
-/** Settles when the broker takes a user in. Who comes just while it reads its users waits 5 s in vain, and comes again. */
-async function isIn(name: string): Promise<boolean> {
-  return until(() => as(name).then(Boolean, () => false), 15_000);
-}
+const reload = () => reloadNats({ storeDir, logFile });
 
 describe.runIf(isOurs)("a reporter", () => {
   test("that is added while the broker runs is in, and nobody else loses his connection", async () => {
@@ -42,19 +39,18 @@ describe.runIf(isOurs)("a reporter", () => {
     let losses = 0;
     credits.onReconnect(() => losses++);
     await addReporter(keys, "late");
-    expect(await reloadNats(storeDir)).toBe(true);
-    expect(await isIn("reporter-late")).toBe(true);
+    expect(await reload()).toBe(true);
+    await as("reporter-late");
     await credits.connection.flush();
     expect(losses).toBe(0);
   });
 
   test("that is removed loses his connection and does not come in again", async () => {
     await addReporter(keys, "gone");
-    await reloadNats(storeDir);
-    expect(await isIn("reporter-gone")).toBe(true);
+    await reload();
     const bus = await as("reporter-gone");
     expect(await removeReporter(keys, "gone")).toBe(true);
-    await reloadNats(storeDir);
+    await reload();
     expect(await until(() => !bus.connected(), 5_000)).toBe(true);
     await expect(as("reporter-gone")).rejects.toThrow("there is no seed");
     expect(await removeReporter(keys, "gone")).toBe(false);
@@ -94,7 +90,7 @@ test.runIf(isOurs)("a service that gets a new key comes back with it, also where
   const fresh = await readFile(file, "utf8");
   await writeFile(file, old);
   const before = (await refusalsIn(logFile)).length;
-  await reloadNats(storeDir);
+  await reload();
   expect(await until(async () => (await refusalsIn(logFile)).length >= before + 3, 10_000)).toBe(true);
   expect(usage.connected()).toBe(false);
   await writeFile(file, fresh);
@@ -108,4 +104,13 @@ test("only its owner can read a seed, and a key that is there is kept", async ()
   expect(await readFile(seedFile(keys, "credits"), "utf8")).toBe(before);
   const { mode } = await stat(seedFile(keys, "credits"));
   expect(mode & 0o077).toBe(0);
+});
+
+test.runIf(isOurs)("users that the broker cannot read are told in its words, and the old ones stay", async () => {
+  const before = await readFile(usersFile, "utf8");
+  await writeFile(usersFile, "authorization { users: [ { nkey: nonsense");
+  await expect(reload()).rejects.toThrow("The broker did not read its users anew.");
+  await as("gateway");
+  await writeFile(usersFile, before);
+  expect(await reload()).toBe(true);
 });

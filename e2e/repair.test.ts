@@ -8,12 +8,12 @@ import { until } from "@tollbooth/shared/local/condition";
 import { sql, type Sql } from "@tollbooth/shared/sql";
 import { Streams, streams as allStreams } from "@tollbooth/shared/streams";
 import type { Finding } from "../tools/src/books.ts";
-import { forEachOwner, type Owner } from "../tools/src/databases.ts";
+import { databaseSetting, forEachOwner, OWNERS, type Owner } from "../tools/src/databases.ts";
 import type { Repair } from "../tools/src/repair.ts";
 import { testBus } from "./harness/bus.ts";
 import { Person, somebody } from "./harness/person.ts";
 import { openPlatform, superuserUrl } from "./harness/platform.ts";
-import { tool } from "./harness/tool.ts";
+import { tool, toolWith } from "./harness/tool.ts";
 
 const own = await openPlatform("repair");
 const { platform, reach, folder: home } = own;
@@ -159,6 +159,16 @@ test("what has its effect and lost its inbox row is told, and not driven again",
   await db.credits.run(sql`insert into inbox select * from aside`);
   await db.credits.run(sql`drop table aside`);
   expect(await audited("--repair", "--wait", "1")).toMatchObject({ code: 0, broken: [], repairs: [] });
+});
+
+test("a repair that was given the audit's addresses says in one sentence whose it needs", async () => {
+  const settings: NodeJS.ProcessEnv = {};
+  for (const owner of OWNERS) settings[databaseSetting(owner)] = reach.auditUrls[owner];
+  expect(await toolWith(settings, home, "audit", "--repair", "--wait", "1")).toMatchObject({
+    code: 1,
+    out: "",
+    err: "A repair writes to outboxes, and this role may not: give it CREDITS_DATABASE_URL as credits has it.\n",
+  });
 });
 
 test("for people it says what it did, and that there is nothing to do", async () => {

@@ -2,12 +2,16 @@ import { spawn } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, expect, onTestFinished, test } from "vitest";
+import { explainTransaction, listTransactions } from "@tollbooth/shared/contracts/credits";
 import { openDb } from "@tollbooth/shared/db";
 import { until } from "@tollbooth/shared/local/condition";
+import { decimal, print, round12, sum } from "@tollbooth/shared/money";
 import { sql } from "@tollbooth/shared/sql";
 import { testFolder } from "@tollbooth/shared/testing/find";
 import { ROOT } from "../tools/src/checkout.ts";
 import { Platform } from "../tools/src/platform.ts";
+import { Person } from "./harness/person.ts";
+import { signingIn } from "./harness/platform.ts";
 import { processesOf } from "./harness/start.ts";
 
 /** From nothing: Postgres, the broker, the services, 300 events and the audit. */
@@ -45,6 +49,34 @@ function sumsIn(said: string): { sent: number[]; recorded: number[] } {
   return { sent: numbers(line("Sent")), recorded: numbers(line("Recorded")) };
 }
 
+/** Every charge of three statements leads down to its price row, and is what that row and the markup rule make of it. */
+async function explainStatements({ gatewayUrl }: Platform, said: string): Promise<void> {
+  const reach = { gatewayUrl, signing: await signingIn(home) };
+  const names = [...said.matchAll(/^(\w+-7-\w+) +granted: /gm)].map(([, name = ""]) => name);
+  const users = await Promise.all(names.map(async (name) => Person.of(name, ["user"], reach)));
+  const statements = await Promise.all(
+    users.map(async (user) => ({ user, lines: await user.ok(listTransactions, { transaction_type: "usage" }) })),
+  );
+  const charged = statements.filter(({ lines }) => lines.length > 0).slice(0, 3);
+  expect(charged).toHaveLength(3);
+  for (const { user, lines } of charged) {
+    for (const { id, amount } of lines) {
+      const { usage, draws } = await user.ok(explainTransaction, { id });
+      const rate = (unit: string) => {
+        const found = usage?.price?.rates.find((each) => each.unit === unit && each.above_tokens === undefined);
+        return decimal(found?.price ?? "NaN");
+      };
+      const provider = rate("input_token")
+        .times(usage?.input_tokens ?? 0)
+        .plus(rate("output_token").times(usage?.output_tokens ?? 0));
+      const total = round12(provider.times(decimal(usage?.markup_rate ?? "NaN").plus(1)));
+      expect([usage?.provider_cost, usage?.total_cost]).toEqual([print(round12(provider)), print(total)]);
+      expect(amount).toBe(print(total.neg()));
+      expect(print(sum(draws.map((draw) => decimal(draw.amount))))).toBe(amount);
+    }
+  }
+}
+
 test(
   "time that passes twice by 40 days ends two periods of every user, and the books still balance",
   async () => {
@@ -72,7 +104,7 @@ test(
 );
 
 test(
-  "a trace is replayed whole on the platform that runs already; where the books do not balance the demo says so",
+  "a trace is replayed whole on the platform that runs already, every charge leads down to its price row, and books that do not balance are told",
   async () => {
     const platform = await Platform.start({ folder: home, fsync: false });
     onTestFinished(async () => platform.stop());
@@ -88,6 +120,7 @@ test(
     expect(sumsIn(first.said).recorded).toEqual([60, 60 * 1000 + (60 * 59) / 2, 60 * 9]);
     expect(first.code).toBe(0);
     await platform.ready(0);
+    await explainStatements(platform, first.said);
 
     const credits = openDb({ url: platform.databaseUrls.credits, name: "e2e", poolMax: 1 });
     await credits.run(sql`delete from inbox where ctid = (select ctid from inbox limit 1)`);

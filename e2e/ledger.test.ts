@@ -3,6 +3,8 @@ import { expect, test } from "vitest";
 import {
   adjust,
   allocate,
+  checkBalance,
+  createAccount,
   deduct,
   explainTransaction,
   getBalance,
@@ -182,6 +184,32 @@ test("the balance of a past moment is what the journal says", async () => {
     balance: "0.000000000000",
     transaction_id: null,
   });
+});
+
+test("whether a balance is sufficient is told without taking anything", async () => {
+  const user = await newUser();
+  const ask = async (amount: string, of = user.sub) => bus.ask(checkBalance, { user_id: of, amount }, SERVICE);
+  expect(await codeOf(ask("1"))).toBe("not_found");
+  await user.ok(getBalance);
+  expect(await ask("5")).toMatchObject({ sufficient: true });
+  const short = await ask("5.000000000001");
+  expect([short.sufficient, print(short.required), print(short.available)]).toEqual([
+    false,
+    "5.000000000001",
+    "5.000000000000",
+  ]);
+  await bus.ask(createHold, { user_id: user.sub, hold_id: "h", amount: "2", ttl_s: 60 }, SERVICE);
+  expect(await ask("5")).toMatchObject({ sufficient: false });
+  expect(await balance(user)).toBe("5.000000000000");
+});
+
+test("an account can be made before its first use, once", async () => {
+  const user = await newUser();
+  const made = await Promise.all(
+    Array.from({ length: 10 }, async () => bus.ask(createAccount, { user_id: user.sub }, SERVICE)),
+  );
+  expect(new Set(made.map((one) => print(one.balance)))).toEqual(new Set(["5.000000000000"]));
+  expect(await user.ok(listTransactions)).toHaveLength(1);
 });
 
 test("200 holds at once of a user who can afford 50 give 50, and every one ends once", async () => {

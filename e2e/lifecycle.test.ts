@@ -9,7 +9,7 @@ import { sql } from "@tollbooth/shared/sql";
 import type { Part } from "../tools/src/platform.ts";
 import type { Answer, Problem } from "./harness/answer.ts";
 import { breaches } from "./harness/books.ts";
-import { Person, somebody } from "./harness/person.ts";
+import { Person, somebody, visit } from "./harness/person.ts";
 import { openPlatform, superuserUrl } from "./harness/platform.ts";
 
 const own = await openPlatform("lifecycle");
@@ -33,8 +33,8 @@ function told({ status, json, headers }: Answer): string {
 }
 
 async function health(): Promise<{ status: number; parts: Record<string, string>; retryAfter: string | null }> {
-  const answer = await fetch(`${reach.gatewayUrl}/health/ready`);
-  const { parts } = (await answer.json()) as { parts: Record<string, string> };
+  const answer = await visit("/health/ready", reach);
+  const { parts } = answer.json as { parts: Record<string, string> };
   return { status: answer.status, parts, retryAfter: answer.headers.get("retry-after") };
 }
 
@@ -123,7 +123,7 @@ describe("while a part is away, who needs it is told so at once and when to try 
       expect(await until(async () => (await health()).parts["broker"] === "down", WITHIN_MS)).toBe(true);
       expect(told(await someone.ask(getBalance))).toBe("503 unavailable 1");
       expect(told(await someone.ask(trackUsage, { service: "chat", cost: "1" }))).toBe("503 unavailable 1");
-      expect((await fetch(`${reach.gatewayUrl}/health/live`)).status).toBe(200);
+      expect((await visit("/health/live", reach)).status).toBe(200);
       expect((await someone.send("GET", "/nothing")).status).toBe(404);
     });
     await platform.ready();

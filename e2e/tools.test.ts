@@ -1,10 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { openBus } from "@tollbooth/shared/bus";
 import { allocate, getBalance, listTransactions } from "@tollbooth/shared/contracts/credits";
 import { setPrice } from "@tollbooth/shared/contracts/prices";
-import { trackUsage } from "@tollbooth/shared/contracts/usage";
+import { trackUsage, usageEventOutcomes } from "@tollbooth/shared/contracts/usage";
 import { openDb, type Db } from "@tollbooth/shared/db";
 import { until } from "@tollbooth/shared/local/condition";
 import { freePort } from "@tollbooth/shared/local/ports";
+import { openLog } from "@tollbooth/shared/log";
 import { Streams, streams as allStreams } from "@tollbooth/shared/streams";
 import { testFolder } from "@tollbooth/shared/testing/find";
 import type { Finding } from "../tools/src/books.ts";
@@ -17,7 +19,7 @@ import { npmRun, tool } from "./harness/tool.ts";
 const own = await openPlatform("tools");
 const empty = await testFolder("empty");
 const { reach, folder: home } = own;
-const { bus } = await testBus(reach.natsUrl);
+const { bus } = await testBus(reach);
 const WITHIN_MS = 10_000;
 let db: Record<"credits" | "usage", Db>;
 
@@ -239,6 +241,36 @@ describe("npm run dlq", () => {
     expect(await sentence(empty.folder)).toMatch(/^1 There is no platform here yet:/);
     const help = await tool(home, "dlq", "--help");
     expect([help.code, help.out]).toEqual([0, expect.stringMatching(/list.*show.*redrive/s)]);
+  });
+});
+
+describe.runIf(reach.natsKeys)("npm run reporter", () => {
+  test("lets a service report as one source, at once", async () => {
+    const { code, out } = await npmRun(home, "reporter", "--source", "search");
+    expect([code, out]).toEqual([0, expect.stringMatching(/^search may report\.\n/)]);
+    const reporter = {
+      url: reach.natsUrl,
+      keys: reach.natsKeys,
+      name: "reporter-search",
+      log: openLog("e2e", "silent"),
+    };
+    const search = await openBus(reporter);
+    onTestFinished(() => search.close());
+    const someone = await user();
+    const report = JSON.stringify({ user_id: someone.sub, event_id: "1", service: "chat", cost: "1" });
+    await new Streams(search).publish(allStreams.usageReports.name, "usage.report.search", somebody(), {}, report);
+    await becomes(someone, "4.000000000000");
+    const question = { source: "search", events: [{ user_id: someone.sub, event_id: "1" }] };
+    expect(await search.ask(usageEventOutcomes, question)).toMatchObject([{ outcome: "applied" }]);
+  });
+
+  test("says in one sentence what it cannot do", async () => {
+    const [taken, unknown] = [
+      await tool(home, "reporter", "--source", "user"),
+      await tool(home, "reporter", "--source", "nobody", "--remove"),
+    ];
+    expect([taken.code, taken.err.trim()]).toEqual([1, expect.stringContaining("belongs to Tollbooth itself")]);
+    expect([unknown.code, unknown.err.trim()]).toEqual([1, "nobody could not report anyway."]);
   });
 });
 

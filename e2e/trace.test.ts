@@ -22,7 +22,7 @@ afterAll(async () => {
   await own.close();
   await collector.close();
 });
-const { bus } = await testBus(own.reach.natsUrl);
+const { bus } = await testBus(own.reach);
 const WITHIN_MS = 10_000;
 const SERVICES = ["gateway", "usage", "credits"] as const;
 

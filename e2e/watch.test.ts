@@ -7,6 +7,7 @@ import { until } from "@tollbooth/shared/local/condition";
 import { freePort } from "@tollbooth/shared/local/ports";
 import { sql } from "@tollbooth/shared/sql";
 import { ROOT } from "../tools/src/checkout.ts";
+import { scrape } from "./harness/metrics.ts";
 import { Person, somebody } from "./harness/person.ts";
 import { openPlatform, superuserUrl, unset } from "./harness/platform.ts";
 import { tool } from "./harness/tool.ts";
@@ -45,9 +46,9 @@ test("a watch tells each round in a line and to a scraper, sits out a database t
   const someone = await Person.of(somebody(), ["user"], reach);
   await someone.ok(getBalance);
   const port = await freePort();
-  const watch = watched({ METRICS_PORT: String(port) });
+  const watch = watched({ AUDIT_METRICS_PORT: String(port) });
   const says = (what: RegExp) => until(() => what.test(watch.lines().at(-1) ?? ""), WITHIN_MS);
-  const metrics = async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  const metrics = () => scrape(port);
   expect(await says(/^20\d\d-\S+Z ok \(\d+ laws, \d+\.\d s\)$/)).toBe(true);
   expect(await metrics()).toContain('tollbooth_audit_breaches{invariant="1",of="credits"} 0\n');
 

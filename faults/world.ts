@@ -10,9 +10,11 @@ import { until } from "@tollbooth/shared/local/condition";
 import { openLog } from "@tollbooth/shared/log";
 import { sql } from "@tollbooth/shared/sql";
 import { Streams, streams, type Stream } from "@tollbooth/shared/streams";
+import { OPERATOR } from "../tools/src/broker/permissions.ts";
 import { databaseSetting, forEachOwner, OWNERS } from "../tools/src/databases.ts";
 import { Platform, type Part } from "../tools/src/platform.ts";
-import type { Service } from "../tools/src/service.ts";
+import { logOf, type Service } from "../tools/src/service.ts";
+import { refusalsIn } from "../tools/src/testing/refusals.ts";
 import type { Books } from "../tools/src/reconcile.ts";
 
 /** No rate limits; and a request whose service was killed with it in its hands is given up soon. */
@@ -48,7 +50,7 @@ export class World {
     for (const name of GIVEN) delete env[name];
     const platform = await Platform.start({ folder, fsync: false, env, tell: (sentence) => void said.push(sentence) });
     const log = openLog("faults", "silent");
-    const bus = await openBus({ url: platform.natsUrl, name: "faults", log });
+    const bus = await openBus({ url: platform.natsUrl, keys: platform.natsKeys, name: OPERATOR, log });
     return new World(platform, folder, said, bus);
   }
 
@@ -112,10 +114,12 @@ export class World {
     throw new Error(`${name} still runs after ${ENDS_WITHIN_MS / 1000} s`);
   }
 
-  /** Stops everything; the folder with the logs stays where something failed. */
+  /** Stops everything; the folder with the logs stays where something failed. Throws where somebody lacked a right on the broker. */
   async close(hasFailed: boolean): Promise<void> {
     await Promise.all([this.bus.close(), ...OWNERS.map((owner) => this.books[owner].close())]);
     await this.platform.stop();
+    const refusals = await refusalsIn(logOf("nats", this.#folder));
+    if (refusals.length > 0) throw new Error(`the broker refused what was needed:\n${refusals.join("\n")}`);
     if (hasFailed) console.log(`logs: ${join(this.#folder, "logs")}`);
     else await rm(this.#folder, { recursive: true });
   }

@@ -4,7 +4,7 @@
  * JavaScript and needs nothing but Node, because it runs before anything is there.
  */
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -25,7 +25,7 @@ async function open() {
     return;
   }
   await build();
-  const program = join(ROOT, "tools/dist", `${name}.js`);
+  const program = name === "bench" ? bench(args.shift()) : join(ROOT, "tools/dist", `${name}.js`);
   if (!existsSync(program)) fail(`There is no "npm run ${name}". There are: ${known().join(", ")}.`);
   // In this very process, so that signals reach the program and nobody else.
   process.argv = [process.execPath, program, ...args];
@@ -79,6 +79,13 @@ async function build() {
   const code = await ended(done);
   clearTimeout(note);
   if (code !== 0) fail(`${said}\nThe build failed: its words are above.`);
+}
+
+/** A bench is named by its first argument: `npm run bench -- latency`. */
+function bench(which) {
+  const benches = readdirSync(join(ROOT, "bench/src")).map((file) => file.replace(/\.ts$/, ""));
+  if (!benches.includes(which)) fail(`Say which: npm run bench -- <name>. There are: ${benches.join(", ")}.`);
+  return join(ROOT, "bench/dist", `${which}.js`);
 }
 
 function known() {

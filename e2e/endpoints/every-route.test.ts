@@ -2,7 +2,7 @@ import { expect, inject, test } from "vitest";
 import { getBalance } from "@tollbooth/shared/contracts/credits";
 import { trackUsage } from "@tollbooth/shared/contracts/usage";
 import { STATUS_OF, type Problem } from "../harness/answer.ts";
-import { admin, mounted, newUser, Person, service, somebody } from "../harness/person.ts";
+import { admin, mounted, newUser, Person, service, somebody, visit } from "../harness/person.ts";
 import { acting, onUsers, stories, walked } from "./stories.ts";
 import type { Story } from "./story.ts";
 
@@ -136,8 +136,8 @@ test("an address where nothing is, is refused like any other", async () => {
   const nobody = await Person.with(undefined).send("GET", "/nothing");
   expect([nobody.status, (nobody.json as Problem).code]).toEqual([404, "not_found"]);
   expect((await Person.with("Bearer nonsense").send("GET", "/nothing")).status).toBe(401);
-  const outside = await fetch(`${inject("platform").gatewayUrl}/nothing`);
-  expect([outside.status, await outside.json()]).toEqual([
+  const outside = await visit("/nothing");
+  expect([outside.status, outside.json]).toEqual([
     404,
     expect.objectContaining({ code: "not_found", instance: "/nothing" }),
   ]);
@@ -145,7 +145,7 @@ test("an address where nothing is, is refused like any other", async () => {
 
 test("the page that a refusal names says what to do", async () => {
   for (const [code, status] of Object.entries(STATUS_OF)) {
-    const page = await fetch(`${inject("platform").gatewayUrl}/problems/${code}`);
-    expect([page.status, await page.text()]).toEqual([200, expect.stringContaining(`${status} ${code}`)]);
+    const page = await visit(`/problems/${code}`);
+    expect([page.status, page.text]).toEqual([200, expect.stringContaining(`${status} ${code}`)]);
   }
 });

@@ -89,23 +89,32 @@ export class Person {
 
   /** The answer to a request at a path below the API's prefix. */
   async send(method: string, pathAndQuery: string, { body, headers = {} }: Sending = {}): Promise<Answer> {
-    const url = new URL(`${this.#gatewayUrl}${PREFIX}${pathAndQuery}`);
-    const response = await fetch(url, {
-      method,
-      headers: { ...this.#headers, ...headers },
-      body: body ?? null,
-      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+    const all = { ...this.#headers, ...headers };
+    return request(method, `${this.#gatewayUrl}${PREFIX}${pathAndQuery}`, {
+      ...(body !== undefined && { body }),
+      headers: all,
     });
-    const text = await response.text();
-    const answer = {
-      status: response.status,
-      headers: response.headers,
-      text,
-      json: text === "" ? undefined : (JSON.parse(text) as unknown),
-    };
-    if (method !== "HEAD") expectPromised(commandAt(method, pathAndQuery), url.pathname, answer);
-    return answer;
   }
+}
+
+/** What is answered to anybody who looks at an address outside the API. */
+export function visit(path: string, { gatewayUrl }: Pick<Reach, "gatewayUrl"> = inject("platform")): Promise<Answer> {
+  return request("GET", `${gatewayUrl}${path}`, {});
+}
+
+async function request(method: string, address: string, { body, headers = {} }: Sending): Promise<Answer> {
+  const response = await fetch(address, {
+    method,
+    headers,
+    body: body ?? null,
+    signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+  });
+  const text = await response.text();
+  const isJson = response.headers.get("content-type")?.includes("json") === true && text !== "";
+  const json = isJson ? (JSON.parse(text) as unknown) : undefined;
+  const answer = { status: response.status, headers: response.headers, text, json };
+  expectPromised(method, new URL(address).pathname, answer);
+  return answer;
 }
 
 /** A name that nobody had before. */
@@ -126,13 +135,4 @@ function queryOf(input: object): string {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(input)) query.set(name, String(value));
   return query.size === 0 ? "" : `?${query.toString()}`;
-}
-
-function commandAt(method: string, pathAndQuery: string): Command | undefined {
-  const [path] = pathAndQuery.split("?");
-  const at = mounted.filter(({ http }) =>
-    new RegExp(`^${http.path.replaceAll(/\{\w+\}/g, "[^/]+")}$`).test(path ?? ""),
-  );
-  // A method that the address does not take is refused by any of its commands.
-  return at.find(({ http }) => http.method === method.toLowerCase()) ?? at[0];
 }

@@ -10,11 +10,14 @@ import { signingOf, type Signing } from "../../tools/src/jwt.ts";
 import { readKept } from "../../tools/src/kept.ts";
 import { Platform } from "../../tools/src/platform.ts";
 import { dataOf } from "../../tools/src/servers.ts";
+import { logOf } from "../../tools/src/service.ts";
+import { refusalsIn } from "../../tools/src/testing/refusals.ts";
 
 /** What a test needs to talk to a platform. */
 export interface Reach {
   readonly gatewayUrl: string;
   readonly natsUrl: string;
+  readonly natsKeys: string | undefined;
   readonly databaseUrls: Platform["databaseUrls"];
   readonly auditUrls: Platform["auditUrls"];
   readonly signing: Signing;
@@ -26,7 +29,7 @@ export interface Own {
   readonly reach: Reach;
   /** Its data and logs. */
   readonly folder: string;
-  /** Stops it and removes its folder. */
+  /** Stops it and removes its folder. Throws where the broker refused something: somebody lacked a right. */
   close(): Promise<void>;
 }
 
@@ -38,12 +41,14 @@ export async function openPlatform(name: string, env: NodeJS.ProcessEnv = {}): P
   const close = async (platform?: Platform) => {
     await platform?.stop();
     await broker?.close();
+    const refusals = await refusalsIn(logOf("nats", folder));
     await remove();
+    if (refusals.length > 0) throw new Error(`the broker refused what was needed:\n${refusals.join("\n")}`);
   };
   try {
     const platform = await Platform.start({ folder, fsync: false, env: settings });
-    const { gatewayUrl, natsUrl, databaseUrls, auditUrls } = platform;
-    const reach = { gatewayUrl, natsUrl, databaseUrls, auditUrls, signing: await signingIn(folder) };
+    const { gatewayUrl, natsUrl, natsKeys, databaseUrls, auditUrls } = platform;
+    const reach = { gatewayUrl, natsUrl, natsKeys, databaseUrls, auditUrls, signing: await signingIn(folder) };
     return { platform, reach, folder, close: () => close(platform) };
   } catch (error) {
     await close();

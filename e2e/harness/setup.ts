@@ -1,15 +1,24 @@
 /** Runs once before the end-to-end tests: one platform for all of them. */
 import type { TestProject } from "vitest/node";
+import { freePort } from "@tollbooth/shared/local/ports";
 import { openPlatform, type Reach } from "./platform.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
     readonly platform: Reach;
+    /** Where each service tells what it counts. */
+    readonly metricsPorts: { readonly credits: number; readonly usage: number; readonly coupons: number };
   }
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const own = await openPlatform("e2e", { LOG_LEVEL: "warn" });
+  const metricsPorts = { credits: await freePort(), usage: await freePort(), coupons: await freePort() };
+  const ports = Object.entries(metricsPorts).map(([name, port]) => [
+    `${name.toUpperCase()}_METRICS_PORT`,
+    String(port),
+  ]);
+  const own = await openPlatform("e2e", { LOG_LEVEL: "warn", ...(Object.fromEntries(ports) as NodeJS.ProcessEnv) });
   project.provide("platform", own.reach);
+  project.provide("metricsPorts", metricsPorts);
   return () => own.close();
 }

@@ -3,11 +3,12 @@ import { openBus, type Bus } from "@tollbooth/shared/bus";
 import { Fault } from "@tollbooth/shared/fault";
 import { openLog } from "@tollbooth/shared/log";
 import { attach } from "./attach.ts";
+import { OPERATOR } from "./broker/permissions.ts";
 
 /** Works with the broker and leaves it. Throws one sentence where that cannot be, or a service refuses. */
 export async function withBus(name: string, work: (bus: Bus) => Promise<void>): Promise<void> {
-  const { natsUrl } = await attach(process.env);
-  const bus = await openBus({ url: natsUrl, name, log: openLog(name, "silent") });
+  const { natsUrl, natsKeys } = await attach(process.env);
+  const bus = await openBus({ url: natsUrl, keys: natsKeys, name: OPERATOR, log: openLog(name, "silent") });
   try {
     await work(bus);
   } catch (error) {

@@ -2,10 +2,13 @@
 import { HOME } from "./checkout.ts";
 import { auditSetting, databaseSetting, databaseUrlsOf, forEachOwner, type DatabaseUrls } from "./databases.ts";
 import { passwordsOf, readKept } from "./kept.ts";
+import { keysOf } from "./servers.ts";
 
 export interface Attached extends DatabaseUrls {
   readonly gatewayUrl: string;
   readonly natsUrl: string;
+  /** The folder with the seeds of the broker's users; undefined where the broker takes anybody. */
+  readonly natsKeys: string | undefined;
 }
 
 const GATEWAY_PORT = 8084;
@@ -23,6 +26,7 @@ export async function attach(env: NodeJS.ProcessEnv, folder = HOME): Promise<Att
   return {
     gatewayUrl: given("GATEWAY_URL", `http://127.0.0.1:${env["GATEWAY_PORT"] || (kept?.gatewayPort ?? GATEWAY_PORT)}`),
     natsUrl: given("NATS_URL", kept && `nats://127.0.0.1:${kept.natsPort}`),
+    natsKeys: env["NATS_KEYS"] || (env["NATS_URL"] ? undefined : keysOf(folder)),
     databaseUrls: forEachOwner((owner) => given(databaseSetting(owner), ours?.databaseUrls[owner])),
     auditUrls: forEachOwner(
       (owner) => env[auditSetting(owner)] || given(databaseSetting(owner), ours?.auditUrls[owner]),

@@ -42,15 +42,15 @@ export const HOUSE: Readonly<Record<string, Rooms>> = {
   gateway: {
     main: ["main", "config"],
     doors: ["app"],
-    middle: ["auth", "guesses", "health", "input", "limits", "problem", "rest", "server", "trail"],
+    middle: ["auth", "documents", "guesses", "health", "input", "limits", "problem", "rest", "server", "trail"],
     stores: [],
-    pure: ["idempotency"],
+    pure: ["idempotency", "openapi", "operation", "outside", "refusals"],
   },
 };
 
 /** What a pure room may import besides pure rooms: exact money, refusals, contracts, and data. */
 export const PURE_IMPORTS = [
-  /^@tollbooth\/shared\/(money|fault|pricing|contract|contracts\/\w+)$/,
+  /^@tollbooth\/shared\/(money|fault|pricing|contract|document|contracts\/\w+)$/,
   /^zod$/,
   /^@pydantic\/genai-prices$/,
   // sha256 is a function of its argument; what makes chance is looked for below.
@@ -58,7 +58,7 @@ export const PURE_IMPORTS = [
 ];
 
 /** Rooms of shared that are pure too. */
-export const PURE_SHARED = ["money", "fault", "contract", "sql"];
+export const PURE_SHARED = ["money", "fault", "contract", "document", "sql"];
 
 /** What a pure room never says: the time, chance, the process and the console are arguments or do not concern it. */
 export const IMPURE =
@@ -68,15 +68,18 @@ export const IMPURE =
 // prettier-ignore
 export const OWNERS: Readonly<Record<string, RegExp>> = {
   "pg": /^packages\/shared\/src\/db\.ts$/,
-  "nats": /^packages\/shared\/src\/(bus|serve|wire|streams|consumer)\.ts$/,
+  "nats": /^packages\/shared\/src\/(bus|nkeys|serve|wire|streams|consumer)\.ts$/,
+  "nkeys.js": /^packages\/shared\/src\/nkeys\.ts$/,
   "decimal.js": /^packages\/shared\/src\/money\.ts$/,
   "@opentelemetry/": /^packages\/shared\/src\/telemetry\.ts$/,
+  "prom-client": /^packages\/shared\/src\/metrics\.ts$/,
   "pino": /^packages\/shared\/src\/log\.ts$/,
   "canonicalize": /^packages\/shared\/src\/idempotency\.ts$/,
   "testcontainers": /^packages\/shared\/src\/testing\//,
   "express": /^services\/gateway\//,
   "cors": /^services\/gateway\//,
   "helmet": /^services\/gateway\//,
+  "swagger-ui-dist": /^services\/gateway\//,
   "rate-limiter-flexible": /^services\/gateway\//,
   "jose": /^(services\/gateway\/src\/auth|tools\/src\/jwt)\.ts$/,
   "commander": /^tools\//,

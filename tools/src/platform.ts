@@ -82,6 +82,11 @@ export class Platform {
     return this.#started().natsUrl;
   }
 
+  /** The folder with the seeds of the broker's users; undefined where a broker was given without. */
+  get natsKeys(): string | undefined {
+    return this.#started().natsKeys;
+  }
+
   /** As the services themselves. */
   get databaseUrls(): Readonly<Record<Owner, string>> {
     return this.#started().databaseUrls;
@@ -155,6 +160,7 @@ export class Platform {
       ...this.#env,
       GATEWAY_PORT: String(gatewayPort),
       NATS_URL: this.#addresses.natsUrl,
+      NATS_KEYS: this.#addresses.natsKeys,
       ...Object.fromEntries(OWNERS.map((owner) => [databaseSetting(owner), databaseUrls[owner]])),
       ...(this.#env.AUTH_JWKS_URL === undefined && { AUTH_JWT_SECRET: this.#env.AUTH_JWT_SECRET ?? kept.jwtSecret }),
     };

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Daemon } from "@tollbooth/shared/local/daemon";
 import { startNats } from "@tollbooth/shared/local/nats";
 import { startPostgres } from "@tollbooth/shared/local/postgres";
+import { openUsers } from "./broker/keys.ts";
 import { databaseSetting, forEachOwner, OWNERS, type DatabaseUrls, type Owner } from "./databases.ts";
 import { passwordsOf, type Kept } from "./kept.ts";
 import { makeDatabases } from "./roles.ts";
@@ -22,6 +23,8 @@ export interface ServerOptions {
 
 export interface Addresses extends DatabaseUrls {
   readonly natsUrl: string;
+  /** The folder with the seeds of the broker's users; undefined where a broker was given without. */
+  readonly natsKeys: string | undefined;
 }
 
 const NATS_PORT = 4222;
@@ -29,8 +32,8 @@ const POSTGRES_PORT = 5432;
 
 /** Settles when the broker and every service's database can be used. */
 export async function startServers(options: ServerOptions): Promise<Addresses> {
-  const [natsUrl, urls] = await Promise.all([broker(options), databases(options)]);
-  return { natsUrl, ...urls };
+  const [nats, urls] = await Promise.all([broker(options), databases(options)]);
+  return { ...nats, ...urls };
 }
 
 /** Where the broker that runs in a folder keeps its streams. */
@@ -38,20 +41,26 @@ export function storeOf(folder: string): string {
   return join(folder, "nats");
 }
 
+/** Where the users of the broker that runs in a folder have their keys. */
+export function keysOf(folder: string): string {
+  return join(folder, "broker");
+}
+
 /** Where the Postgres that runs in a folder keeps its data. */
 export function dataOf(folder: string): string {
   return join(folder, "postgres");
 }
 
-async function broker({ folder, env, kept, keep }: ServerOptions): Promise<string> {
+async function broker({ folder, env, kept, keep }: ServerOptions): Promise<Pick<Addresses, "natsUrl" | "natsKeys">> {
   const given = env.NATS_URL;
   if (given !== undefined && given !== "") {
     await requireAnswer("NATS_URL", given, NATS_PORT);
-    return given;
+    return { natsUrl: given, natsKeys: env.NATS_KEYS || undefined };
   }
   const port = kept.natsPort;
-  await keep("nats", () => startNats({ storeDir: storeOf(folder), port, logFile: logOf("nats", folder) }));
-  return `nats://127.0.0.1:${port}`;
+  const usersFile = await openUsers(keysOf(folder));
+  await keep("nats", () => startNats({ storeDir: storeOf(folder), port, logFile: logOf("nats", folder), usersFile }));
+  return { natsUrl: `nats://127.0.0.1:${port}`, natsKeys: keysOf(folder) };
 }
 
 async function databases({ folder, env, fsync, kept, keep }: ServerOptions): Promise<DatabaseUrls> {

@@ -2,8 +2,12 @@
 import { mkdir, statfs } from "node:fs/promises";
 import { relative } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { seedFile } from "@tollbooth/shared/nkeys";
+import { TRIAL_SOURCE } from "./broker/keys.ts";
+import { reporterName } from "./broker/permissions.ts";
 import { HOME, ROOT } from "./checkout.ts";
 import { Platform } from "./platform.ts";
+import { keysOf } from "./servers.ts";
 
 const SPACE_MIN_BYTES = 300_000_000;
 const TOKEN_TTL_S = 24 * 3600;
@@ -90,8 +94,15 @@ async function introduce(platform: Platform, seconds: number): Promise<void> {
 Tollbooth is ready at ${platform.gatewayUrl} after ${seconds.toFixed(1)} s. Ctrl-C stops it.
 
   broker          ${platform.natsUrl}
-  data and logs   ${relative(ROOT, HOME)}/ and ${relative(ROOT, HOME)}/logs/
+${platform.natsKeys === keysOf(HOME) ? reporting(keysOf(HOME)) : ""}  data and logs   ${relative(ROOT, HOME)}/ and ${relative(ROOT, HOME)}/logs/
 ${process.env.AUTH_JWKS_URL === undefined ? await suggestions(platform) : ""}`);
+}
+
+/** For whom a broker of ours is there at once. */
+function reporting(keys: string): string {
+  const seed = relative(ROOT, seedFile(keys, reporterName(TRIAL_SOURCE)));
+  return `  reports         ${TRIAL_SOURCE} may report over it, with ${seed}; npm run reporter lets others
+`;
 }
 
 async function suggestions(platform: Platform): Promise<string> {

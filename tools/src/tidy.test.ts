@@ -114,6 +114,13 @@ test("a room of shared serves two, or it lives with the one it serves", () => {
   expect(lonely).toEqual([]);
 });
 
+test("an end-to-end test asks through the harness, which holds each answer against the API's document", () => {
+  const found = sources.filter(
+    ({ path, text }) => path.startsWith("e2e/") && !path.startsWith("e2e/harness/") && /\bfetch\(/.test(text),
+  );
+  expect(found.map(({ path }) => path)).toEqual([]);
+});
+
 test("a test waits for a condition, never for a time", () => {
   const found = sources.filter(
     ({ path, text }) => path.endsWith(".test.ts") && /timers\/promises|\bsetTimeout\(/.test(text),
@@ -126,6 +133,13 @@ test.each(services)("every setting of %s is in the runbook's table", async (serv
   const { settings } = (await import(join(ROOT, `services/${service}/src/config.ts`))) as { settings: object };
   const text = existsSync(runbook) ? readFileSync(runbook, "utf8") : "";
   expect(Object.keys(settings).filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
+});
+
+test.each(services)("%s has a port for its metrics", async (service) => {
+  const { settings } = (await import(join(ROOT, `services/${service}/src/config.ts`))) as { settings: object };
+  const name = service.toUpperCase();
+  const hint = `add ...metricsSettings("${name}") to its config.ts`;
+  expect(`${name}_METRICS_PORT` in settings ? "" : hint).toBe("");
 });
 
 function roomsOf(service: string): { name: string; source: Source }[] {

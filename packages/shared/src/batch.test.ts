@@ -19,6 +19,7 @@ class Work {
 
 const open = (run: BatchOptions<Item, number>["run"], more: Partial<BatchOptions<Item, number>> = {}) =>
   new Batcher<Item, number>({
+    name: "test",
     run,
     keyOf: ({ key }) => key,
     isTransient: () => false,

@@ -4,8 +4,11 @@
  * items of one key keep their order.
  */
 import { Fault } from "./fault.ts";
+import { batchSize } from "./metrics.ts";
 
 export interface BatchOptions<I, R> {
+  /** Under which its sizes are counted. */
+  readonly name: string;
   /** Does a batch; answers one result per item, in order. A Fault among the results is the refusal of that item. */
   readonly run: (items: readonly I[]) => Promise<readonly (R | Fault)[]>;
   /** Items of one key are never in two batches at once. */
@@ -93,6 +96,7 @@ export class Batcher<I, R> {
   }
 
   async #run(batch: readonly Waiting<I, R>[]): Promise<void> {
+    batchSize.observe({ batch: this.#options.name }, batch.length);
     try {
       const results = await this.#options.run(batch.map(({ item }) => item));
       if (results.length !== batch.length) throw new Error(`a batch of ${batch.length} gave ${results.length} results`);

@@ -6,6 +6,8 @@ import type { Ask, Command } from "./contract.ts";
 import { Fault } from "./fault.ts";
 import type { Endpoint, Reply } from "./handler.ts";
 import type { Log } from "./log.ts";
+import { askDuration, timed } from "./metrics.ts";
+import { credentials } from "./nkeys.ts";
 import { serve } from "./serve.ts";
 import { inSpan, SpanKind } from "./telemetry.ts";
 import { ASK_TIMEOUT_MS, decodeReply, encodeAsk } from "./wire.ts";
@@ -38,16 +40,29 @@ export interface Bus {
   close(): Promise<void>;
 }
 
+export interface BusOptions {
+  readonly url: string;
+  /** The process, and the broker's user that it is. */
+  readonly name: string;
+  /** The folder with its user's seed; without it the broker has to take anybody. */
+  readonly keys?: string | undefined;
+  readonly log: Log;
+}
+
 /** Connects; keeps trying for ever once connected, because a broker that is away comes back. */
-export async function openBus(options: { url: string; name: string; log: Log }): Promise<Bus> {
+export async function openBus(options: BusOptions): Promise<Bus> {
+  const { url, name, keys } = options;
   const connection = await connect({
-    servers: options.url.split(","),
-    name: `tollbooth-${options.name}`,
+    servers: url.split(","),
+    name: `tollbooth-${name}`,
+    ...(keys !== undefined && credentials(keys, name)),
     timeout: CONNECT_TIMEOUT_MS,
     maxReconnectAttempts: -1,
     reconnectTimeWait: RECONNECT_WAIT_MS,
     pingInterval: 5_000,
     maxPingOut: 2,
+    // A broker that got our new key later than we did takes us in the end.
+    ignoreAuthErrorAbort: true,
     // Else every request makes an Error of its own for its stack: a tenth of what a request costs the gateway.
     noAsyncTraces: true,
   }).catch((cause: Error) => {
@@ -65,7 +80,7 @@ export async function openBus(options: { url: string; name: string; log: Log }):
       ),
     onReconnect: (run) => void link.reconnected.push(run),
     whileConnected: (ask) => whileConnected(link, ask),
-    forward: (contract, body, ask) => forward(bus, contract, body, ask),
+    forward: (contract, body, ask) => timed(askDuration, contract.subject, () => forward(bus, contract, body, ask)),
     ask: async (contract, input, ask = {}) => {
       const reply = await bus.forward(contract, JSON.stringify(input), ask);
       return contract.output.parse(JSON.parse(reply.json));
@@ -90,7 +105,8 @@ interface Link {
 function watch(connection: NatsConnection, log: Log): Link {
   const link: Link = { connected: true, reconnected: [], waiting: new Set() };
   void (async () => {
-    for await (const { type } of connection.status()) {
+    for await (const { type, data, permissionContext } of connection.status()) {
+      if (type === Events.Error) log.error({ code: data, ...permissionContext }, "the broker refused");
       if (type !== Events.Disconnect && type !== Events.Reconnect) continue;
       link.connected = type === Events.Reconnect;
       log.warn({ status: type }, "broker");
@@ -146,5 +162,6 @@ function unanswered({ subject }: Command, cause: unknown): never {
       `${subject} was not answered in time: whether it happened is not known; ask again with the same key`,
       { retryAfterS: 1, cause },
     );
+  if (isCode(ErrorCode.PermissionsViolation)) throw new Fault("internal", `we may not ask ${subject}`, { cause });
   throw away(cause);
 }

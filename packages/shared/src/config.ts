@@ -24,9 +24,16 @@ export const WholeNumber = (min: number, max: number, preset: number) =>
     .refine((n) => n >= min && n <= max, `from ${min} to ${max}`)
     .default(preset);
 
+const Port = z
+  .string()
+  .regex(/^\d{1,5}$/, "a whole number")
+  .transform(Number)
+  .refine((port) => port <= 65_535, "from 0 to 65535");
+
 /** The settings that every service has. */
 export const commonSettings = {
   NATS_URL: setting("address of the broker", z.string().min(1).default("nats://127.0.0.1:4222")),
+  NATS_KEYS: setting("folder with the seed of this service's user on the broker", z.string().min(1).optional()),
   LOG_LEVEL: setting(
     "least level that is logged",
     z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
@@ -35,7 +42,17 @@ export const commonSettings = {
     "base address of an OTLP/HTTP collector; without it no trace is exported",
     z.url().optional(),
   ),
+  METRICS_HOST: setting("address at which metrics have a port of their own", z.string().min(1).default("127.0.0.1")),
 };
+
+/** Where a service's metrics are. */
+export function metricsSettings<N extends string>(name: N) {
+  const about = "port at which its metrics are served, at /metrics; without it a service serves none";
+  return { [`${name}_METRICS_PORT`]: setting(about, Port.optional()) } as Record<
+    `${N}_METRICS_PORT`,
+    Setting<z.ZodOptional<typeof Port>>
+  >;
+}
 
 /** The settings of a service's own database. */
 export function databaseSettings<N extends string>(name: N) {

@@ -9,6 +9,7 @@ import { crashPoint } from "./crash.ts";
 import { isTransient } from "./db.ts";
 import type { Log } from "./log.ts";
 import { Loop } from "./loop.ts";
+import { consumed, consumerPending } from "./metrics.ts";
 import { ACK_PENDING_MAX, pull, type Delivery, type Stream, type Streams } from "./streams.ts";
 import { inSpan, linkTo, markFailed, SpanKind, type Span } from "./telemetry.ts";
 
@@ -72,9 +73,17 @@ export function consume(options: ConsumerOptions): { close: () => Promise<void> 
     },
   });
   bus.onReconnect(() => (consumer = undefined));
+  const unwatch = consumerPending.watch(async () => {
+    const { pending, unacknowledged } = await options.streams.lag(stream.name, durable);
+    return [
+      { labels: { consumer: durable, state: "pending" }, value: pending },
+      { labels: { consumer: durable, state: "unacknowledged" }, value: unacknowledged },
+    ];
+  });
 
   return {
     close: async () => {
+      unwatch();
       await loop.close();
       await Promise.allSettled(inHand);
     },
@@ -95,12 +104,14 @@ function applyOne(options: ConsumerOptions, message: Delivery): Promise<boolean>
   const span = { kind: SpanKind.CONSUMER, parent: message.trace, links: linkTo(message.trace), attributes };
   return inSpan(`process ${subject}`, span, async (current) => {
     try {
-      await applyOrBury(options, message, current);
+      const outcome = await applyOrBury(options, message, current);
       crashPoint("consumer.before-ack");
       message.ack();
+      consumed.inc({ consumer: durable, outcome });
       return true;
     } catch (error) {
       markFailed(current, error);
+      consumed.inc({ consumer: durable, outcome: "delayed" });
       log.warn({ err: error, stream: message.stream, seq: message.seq }, "a message waits");
       message.nak(NAK_DELAY_MS * (0.5 + Math.random()));
       return false;
@@ -108,16 +119,18 @@ function applyOne(options: ConsumerOptions, message: Delivery): Promise<boolean>
   });
 }
 
-async function applyOrBury(options: ConsumerOptions, message: Delivery, span: Span): Promise<void> {
+async function applyOrBury(options: ConsumerOptions, message: Delivery, span: Span): Promise<"applied" | "buried"> {
   const { stream, seq } = message;
   try {
     await options.apply(message);
     options.log.debug({ stream, seq }, "a message was applied");
+    return "applied";
   } catch (error) {
     if (isTransient(error)) throw error;
     markFailed(span, error);
     options.log.error({ err: error, stream, seq }, "a message was buried");
     await options.bury(message, error instanceof Error ? error.message : String(error));
+    return "buried";
   }
 }
 

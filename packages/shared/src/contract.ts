@@ -37,7 +37,7 @@ export interface Command<I extends z.ZodType = z.ZodType, O extends z.ZodType = 
   readonly bodyMaxBytes?: number;
 }
 
-/** A past-tense fact that only its owner publishes. It grows by optional fields; readers ignore what they do not know. */
+/** A past-tense fact that only its owner publishes; of a report `*` stands for its owner. It grows by optional fields; readers ignore what they do not know. */
 export interface Event<D extends z.ZodType = z.ZodType> {
   readonly kind: "event";
   readonly subject: string;
@@ -74,12 +74,27 @@ export interface Ask {
 }
 
 // ---- the words that many contracts share -----------------------------------------------------------------
+// `wire` says in JSON Schema what a schema takes or gives, where checks and transforms would hide it from the documents.
 
 /** Ids, keys and names: 1..255 characters, none of them a control character or half a surrogate pair. */
-export const Id = z.string().regex(/^[^\p{Cc}\p{Cs}]{1,255}$/u, "1 to 255 characters without control characters");
+export const Id = z
+  .string()
+  .regex(/^[^\p{Cc}\p{Cs}]{1,255}$/u, "1 to 255 characters without control characters")
+  .meta({
+    id: "Id",
+    description: "1 to 255 characters without control characters.",
+    wire: { type: "string", minLength: 1, maxLength: 255, pattern: "^[^\\u0000-\\u001f\\u007f-\\u009f]+$" },
+  });
 
 /** An event's own id: any text of 1..128 characters that a database can hold. */
-export const EventId = z.string().regex(/^[^\0\p{Cs}]{1,128}$/u, "any text of 1 to 128 characters");
+export const EventId = z
+  .string()
+  .regex(/^[^\0\p{Cs}]{1,128}$/u, "any text of 1 to 128 characters")
+  .meta({
+    id: "EventId",
+    description: "Any text of 1 to 128 characters.",
+    wire: { type: "string", minLength: 1, maxLength: 128, pattern: "^[^\\u0000]+$" },
+  });
 
 /** Free text for people. */
 export const Text = (max: number) =>
@@ -96,12 +111,43 @@ export const Metadata = z
   .refine(
     (value) => Buffer.byteLength(JSON.stringify(value)) <= METADATA_MAX_BYTES,
     "metadata is an object of at most 4 KB",
-  );
+  )
+  .meta({
+    id: "Metadata",
+    description: "What is kept with a thing: an object of at most 4 KB as JSON.",
+    wire: { type: "object", maxProperties: METADATA_MAX_BYTES / 4, additionalProperties: true },
+  });
 
-/** A time on the wire (RFC 3339), in memory milliseconds since 1970. */
+/** The metadata of a thing as it is answered. */
+export const KeptMetadata = z.record(z.string(), z.json()).meta({ wire: Metadata });
+
+const INSTANT_MAX_CHARS = 64;
+
+/** A time as a request may state it (RFC 3339), in memory milliseconds since 1970. */
 export const Instant = z.iso
   .datetime({ offset: true, error: "a time is RFC 3339, such as 2026-01-31T12:00:00Z" })
-  .transform((text) => Date.parse(text));
+  .max(INSTANT_MAX_CHARS)
+  .transform((text) => Date.parse(text))
+  .meta({
+    id: "Instant",
+    description: "A time: RFC 3339 with an offset.",
+    wire: { type: "string", format: "date-time", maxLength: INSTANT_MAX_CHARS, examples: ["2026-01-31T12:00:00Z"] },
+  });
+
+/** A time as we tell it: RFC 3339 UTC. In memory milliseconds since 1970. */
+export const Moment = z.iso
+  .datetime()
+  .transform((text) => Date.parse(text))
+  .meta({
+    id: "Moment",
+    description: "A time: RFC 3339 in UTC, to the millisecond.",
+    wire: {
+      type: "string",
+      format: "date-time",
+      pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$",
+      examples: ["2026-01-31T12:00:00.000Z"],
+    },
+  });
 
 /** A time that we print: RFC 3339 UTC. */
 export function printInstant(ms: number): string {
@@ -122,7 +168,20 @@ export const Count = (min: number, max: number, preset: number) =>
       { error: `a whole number from ${min} to ${max}` },
     )
     .refine((n) => n >= min && n <= max, `must be from ${min} to ${max}`)
-    .default(preset);
+    .default(preset)
+    .meta({ wire: { type: "integer", minimum: min, maximum: max, default: preset } });
+
+/** A page of a list: so many items from an offset, or on from the page before. */
+export const Page = (preset: number) => ({
+  limit: Count(1, 500, preset).describe("Most items of the page."),
+  offset: Count(0, 10_000, 0).describe("How many items are passed over; beyond 10,000 the cursor goes on."),
+  cursor: z
+    .string()
+    .regex(/^\d{1,18}$/, "a cursor is taken from the Link header of the page before")
+    .meta({ maxLength: 18 })
+    .optional()
+    .describe("Where the page begins: from the Link header of the page before."),
+});
 
 /** The user a request acts on; without it, the caller. */
-export const OnUser = { user_id: Id.optional() };
+export const OnUser = { user_id: Id.optional().describe("Whose account it acts on; without it the caller's.") };

@@ -3,6 +3,7 @@ import pg from "pg";
 import type { z } from "zod";
 import { Fault } from "./fault.ts";
 import type { Log } from "./log.ts";
+import { poolConnections, poolWaiting } from "./metrics.ts";
 import type { Sql } from "./sql.ts";
 import { inSpan, SpanKind } from "./telemetry.ts";
 
@@ -78,12 +79,30 @@ export function openDb({ url, name, poolMax, log }: DbOptions): Db {
   // A client that is checked out tells its death here, and an error event that nobody hears ends the process.
   pool.on("connect", (client) => client.on("error", onError));
 
+  const unwatch = watchPool(pool, name);
+
   return {
     ...queries((query) => ask(pool, query).catch(told)),
     tx: (work) => retrying(() => transaction(pool, work)).catch(told),
     session: () => openSession(new pg.Client(settings), onError),
-    close: () => pool.end(),
+    close: () => {
+      for (const end of unwatch) end();
+      return pool.end();
+    },
   };
+}
+
+/** Tells how busy a pool is; answers what ends it. */
+function watchPool(pool: pg.Pool, name: string): (() => void)[] {
+  const labels = { db_client_connection_pool_name: name };
+  const inState = (state: string, value: number) => ({
+    labels: { ...labels, db_client_connection_state: state },
+    value,
+  });
+  return [
+    poolConnections.watch(() => [inState("idle", pool.idleCount), inState("used", pool.totalCount - pool.idleCount)]),
+    poolWaiting.watch(() => [{ labels, value: pool.waitingCount }]),
+  ];
 }
 
 /** Whether an error says that the database could not be reached or gave up, so that trying again later makes sense. */

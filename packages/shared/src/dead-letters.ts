@@ -3,6 +3,7 @@ import { z } from "zod";
 import { printInstant } from "./contract.ts";
 import type { DeadLetters, redriveDeadLetters } from "./contracts/dead-letters.ts";
 import type { Db, Tx } from "./db.ts";
+import { deadLetters } from "./metrics.ts";
 import { sql } from "./sql.ts";
 import type { Delivery } from "./streams.ts";
 
@@ -68,5 +69,16 @@ export function redrive(
     if (driven.status === "refused") await tx.run(sql`update dead_letters set reason = ${reason} where id = ${id}`);
     else await tx.run(sql`update dead_letters set redriven_at = now() where id = ${id}`);
     return { id, ...driven };
+  });
+}
+
+/** Tells how many letters wait; answers what ends it. */
+export function watchLetters(db: Db): () => void {
+  return deadLetters.watch(async () => {
+    const rows = await db.many(
+      z.object({ subject: z.string(), letters: z.coerce.number() }),
+      sql`select subject, count(*) as letters from dead_letters where redriven_at is null group by 1 order by 2 desc limit 100`,
+    );
+    return rows.map(({ subject, letters }) => ({ labels: { subject }, value: letters }));
   });
 }

@@ -2,10 +2,12 @@
 import type { Bus } from "./bus.ts";
 import { confirm } from "./confirmer.ts";
 import type { Db } from "./db.ts";
+import { watchLetters } from "./dead-letters.ts";
 import { forgetAnswers } from "./idempotency.ts";
 import { forgetEvents } from "./inbox.ts";
 import type { Log } from "./log.ts";
 import { Loop } from "./loop.ts";
+import { watchOutbox } from "./outbox.ts";
 import { Lease, relayDue } from "./relay.ts";
 import type { Shutdown } from "./shutdown.ts";
 import type { Stream, Streams } from "./streams.ts";
@@ -61,6 +63,8 @@ export async function startDelivery({
     // A bounded number at a time, until a round finds nothing.
     while ((await forgetAnswers(db)) + (await forgetEvents(db)) > 0);
   });
+  shutdown.add("watched outbox", watchOutbox(db), (end) => end());
+  shutdown.add("watched letters", watchLetters(db), (end) => end());
   bus.onReconnect(() => ensuring.wake());
   return { wake: () => relay.wake() };
 }

@@ -51,7 +51,12 @@ export function least(a: Money, b: Money): Money {
 export const MoneyText = z
   .string()
   .regex(/^-?\d{1,16}(\.\d{1,12})?$/)
-  .transform((text) => decimal(text));
+  .transform((text) => decimal(text))
+  .meta({
+    id: "Money",
+    description: "An exact amount of credits (1 credit = 1 USD): a decimal string of 12 places.",
+    wire: { type: "string", pattern: "^-?\\d{1,16}\\.\\d{12}$", examples: ["4.999622000000"] },
+  });
 
 /** A price per unit: never negative (a price of -1 has minted credits elsewhere), up to 24 places. */
 export const PriceText = z
@@ -60,10 +65,18 @@ export const PriceText = z
     /^\d{1,14}(\.\d{1,24})?$/,
     "a price is a decimal string of at most 14 digits before the point and 24 after it, not negative",
   )
-  .transform((text) => decimal(text));
+  .transform((text) => decimal(text))
+  .meta({
+    id: "Price",
+    description: "An exact price of one unit in credits: a decimal string, not negative.",
+    wire: { type: "string", maxLength: 39, pattern: "^\\d{1,14}(\\.\\d{1,24})?$", examples: ["0.00000015"] },
+  });
 
 const AMOUNT_HELP =
   'an amount is a decimal string such as "1.50" (at most 9 digits before the point and 12 after it) or a JSON number of at most 15 significant digits';
+
+const AMOUNT_ABOUT =
+  "An exact amount of credits (1 credit = 1 USD): a decimal string, or a JSON number of at most 15 significant digits. Never rounded.";
 
 /**
  * An amount as a request may state it, from 0: a plain decimal string, or a JSON number, taken by its shortest
@@ -73,10 +86,24 @@ export const AmountOrZero = z
   .union([z.string().regex(/^\d{1,9}(\.\d{1,12})?$/, AMOUNT_HELP), z.number().refine(isPlainNumber, AMOUNT_HELP)], {
     error: AMOUNT_HELP,
   })
-  .transform((value) => new Exact(value));
+  .transform((value) => new Exact(value))
+  .meta({
+    id: "AmountOrZero",
+    description: AMOUNT_ABOUT,
+    wire: amountOnTheWire({ pattern: "^\\d{1,9}(\\.\\d{1,12})?$" }, { minimum: 0 }),
+  });
 
 /** An amount as a request may state it, above 0. */
-export const Amount = AmountOrZero.refine((amount) => amount.gt(0), "an amount must be greater than 0");
+export const Amount = AmountOrZero.refine((amount) => amount.gt(0), "an amount must be greater than 0").meta({
+  id: "Amount",
+  description: `${AMOUNT_ABOUT} Above 0.`,
+  wire: amountOnTheWire({ pattern: "^(?=.*[1-9])\\d{1,9}(\\.\\d{1,12})?$" }, { exclusiveMinimum: 0 }),
+});
+
+function amountOnTheWire(text: object, number: object): object {
+  const asText = { type: "string", maxLength: 22, ...text };
+  return { anyOf: [asText, { type: "number", maximum: 999_999_999.999999, ...number }], examples: ["1.50"] };
+}
 
 function isPlainNumber(value: number): boolean {
   if (!Number.isFinite(value) || value < 0) return false;

@@ -1,7 +1,8 @@
 /** Facts leave through here: stored in the transaction that made them true, published afterwards by the relay. */
-import type { z } from "zod";
+import { z } from "zod";
 import type { Event } from "./contract.ts";
-import type { Tx } from "./db.ts";
+import type { Db, Tx } from "./db.ts";
+import { outboxAge, outboxRows } from "./metrics.ts";
 import { sql, table } from "./sql.ts";
 import { MESSAGE_MAX_BYTES } from "./streams.ts";
 import { traceHeaders, type TraceHeaders } from "./telemetry.ts";
@@ -35,4 +36,27 @@ export async function enqueue<D extends z.ZodType>(tx: Tx, event: Event<D>, fact
   await tx.run(
     sql`insert into outbox (event_id, subject, headers, payload) select * from ${table(columns, rows)} on conflict (event_id) do nothing`,
   );
+}
+
+const STATES = ["waiting", "published", "failed"] as const;
+const StateRow = z.object({ state: z.enum(STATES), rows: z.coerce.number(), age_s: z.coerce.number() });
+
+/** Tells how full the outbox is, and how long its oldest row has waited; answers what ends it. */
+export function watchOutbox(db: Db): () => void {
+  const read = async (value: (row: z.output<typeof StateRow> | undefined) => number) => {
+    const rows = await db.many(
+      StateRow,
+      sql`select case when failed_at is not null then 'failed' when published_at is null then 'waiting' else 'published' end as state,
+                 count(*) as rows, greatest(0, extract(epoch from now() - min(coalesce(failed_at, published_at, next_at)))) as age_s
+          from outbox group by 1`,
+    );
+    return STATES.map((state) => ({ labels: { state }, value: value(rows.find((row) => row.state === state)) }));
+  };
+  const ends = [
+    outboxRows.watch(() => read((row) => row?.rows ?? 0)),
+    outboxAge.watch(() => read((row) => row?.age_s ?? 0)),
+  ];
+  return () => {
+    for (const end of ends) end();
+  };
 }

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { crashPoint } from "./crash.ts";
 import type { Db, Session } from "./db.ts";
+import { relayed } from "./metrics.ts";
 import { sql, table } from "./sql.ts";
 import { isRefusedForGood, streamOf, type Published, type Streams } from "./streams.ts";
 import { inSpan, SpanKind, traceHeaders } from "./telemetry.ts";
@@ -118,12 +119,10 @@ async function record(
   due.forEach((row, i) => {
     const result = results[i] as PromiseSettledResult<Published>;
     const stream = streamOf(row.subject);
-    if (result.status === "rejected")
-      refused.push({
-        id: row.id,
-        error: String(result.reason).slice(0, 500),
-        forGood: isRefusedForGood(result.reason),
-      });
+    const forGood = result.status === "rejected" && isRefusedForGood(result.reason);
+    const outcome = result.status === "fulfilled" ? "published" : forGood ? "refused" : "delayed";
+    relayed.inc({ subject: row.subject, outcome });
+    if (result.status === "rejected") refused.push({ id: row.id, error: String(result.reason).slice(0, 500), forGood });
     else if (stream.confirmedBy === undefined) notices.push(row.id);
     else published.push({ id: row.id, seq: result.value.seq, epoch: epochs.get(stream.name) });
   });

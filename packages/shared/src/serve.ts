@@ -3,6 +3,7 @@ import { headers as natsHeaders, type NatsConnection, type ServiceMsg } from "na
 import { Fault } from "./fault.ts";
 import type { Endpoint, Reply } from "./handler.ts";
 import type { Log } from "./log.ts";
+import { answerDuration, timed } from "./metrics.ts";
 import { inSpan, SpanKind } from "./telemetry.ts";
 import { decodeAsk, HEADER, traceOf } from "./wire.ts";
 
@@ -50,7 +51,8 @@ async function answer(endpoint: Endpoint, message: ServiceMsg, log: Log): Promis
   const attributes = { "messaging.system": "nats", "messaging.destination.name": subject };
   const span = { kind: SpanKind.SERVER, parent: traceOf(message.headers), attributes };
   try {
-    respond(message, await inSpan(`answer ${subject}`, span, () => logged(endpoint, message, log)));
+    const reply = () => timed(answerDuration, subject, () => logged(endpoint, message, log));
+    respond(message, await inSpan(`answer ${subject}`, span, reply));
   } catch (thrown) {
     refuse(message, Fault.from(thrown));
   }

@@ -4,7 +4,9 @@ import { openBus, type Bus } from "./bus.ts";
 import { readConfig, type Config, type commonSettings, type Settings } from "./config.ts";
 import { openDb, type Db } from "./db.ts";
 import { openLog, type Log } from "./log.ts";
+import { countProcess } from "./metrics.ts";
 import { migrate } from "./migrate.ts";
+import { openScrape } from "./scrape.ts";
 import { Shutdown } from "./shutdown.ts";
 import { Streams } from "./streams.ts";
 import { startTelemetry } from "./telemetry.ts";
@@ -48,13 +50,22 @@ async function openGround<S extends typeof commonSettings>({
   migrations,
 }: ServiceOptions<S>): Promise<Ground<S>> {
   const config = readConfig(settings, process.env);
-  const { LOG_LEVEL, NATS_URL, OTEL_EXPORTER_OTLP_ENDPOINT } = config as Config<typeof commonSettings>;
+  const {
+    LOG_LEVEL,
+    NATS_KEYS,
+    NATS_URL,
+    OTEL_EXPORTER_OTLP_ENDPOINT,
+    METRICS_HOST: host,
+  } = config as Config<typeof commonSettings>;
   const log = openLog(name, LOG_LEVEL);
   const shutdown = new Shutdown(log);
   shutdown.add("telemetry", startTelemetry(name, OTEL_EXPORTER_OTLP_ENDPOINT), (flush) => flush());
+  countProcess();
+  const port = (config as Readonly<Record<string, number | undefined>>)[`${name.toUpperCase()}_METRICS_PORT`];
+  shutdown.add("metrics", await openScrape({ host, port, log }), (close) => close());
   const db = shutdown.add("database", openDb({ ...database(config), name, log }), (it) => it.close());
   await migrate(db, fileURLToPath(migrations));
-  const bus = shutdown.add("bus", await openBus({ url: NATS_URL, name, log }), (it) => it.close());
+  const bus = shutdown.add("bus", await openBus({ url: NATS_URL, keys: NATS_KEYS, name, log }), (it) => it.close());
   const onStall = (loop: string) => shutdown.fail(`${loop} has stalled`, undefined);
   return { config, log, shutdown, db, bus, streams: new Streams(bus), onStall };
 }

@@ -18,7 +18,7 @@ import { traceOf } from "./wire.ts";
 import type { Command } from "./contract.ts";
 import { couponRedeemed } from "./contracts/coupons.ts";
 import { creditsEventOutcomes, creditsGranted, creditsLow, creditsOverdrawn } from "./contracts/credits.ts";
-import { usageTracked } from "./contracts/usage.ts";
+import { usageReported, usageTracked } from "./contracts/usage.ts";
 import type { TraceHeaders } from "./telemetry.ts";
 
 export interface Stream {
@@ -33,7 +33,7 @@ export interface Stream {
 
 /** Never a wildcard over a service's own words: a stream over `usage.>` would answer requests with its own ack. */
 export const streams = {
-  usageReports: { name: "USAGE_REPORTS", subjects: ["usage.report.*"] },
+  usageReports: { name: "USAGE_REPORTS", subjects: [usageReported.subject] },
   usage: {
     name: "USAGE",
     subjects: [usageTracked.subject],
@@ -151,6 +151,12 @@ export class Streams {
   async ackFloor(stream: string, durable: string): Promise<number> {
     const info = await this.#manage(({ consumers }) => consumers.info(stream, durable).catch(ifMissing));
     return info?.ack_floor.stream_seq ?? 0;
+  }
+
+  /** How many messages a consumer was not given yet, and how many it has in hand. Throws where there is no such consumer. */
+  async lag(stream: string, durable: string): Promise<{ pending: number; unacknowledged: number }> {
+    const { num_pending, num_ack_pending } = await this.#manage(({ consumers }) => consumers.info(stream, durable));
+    return { pending: num_pending, unacknowledged: num_ack_pending };
   }
 
   /** Without the client's own question whether there is JetStream at all, which doubled every other one. */

@@ -1,4 +1,4 @@
 /** The settings of the coupons service. */
-import { commonSettings, databaseSettings } from "@tollbooth/shared/config";
+import { commonSettings, databaseSettings, metricsSettings } from "@tollbooth/shared/config";
 
-export const settings = { ...commonSettings, ...databaseSettings("COUPONS") };
+export const settings = { ...commonSettings, ...databaseSettings("COUPONS"), ...metricsSettings("COUPONS") };

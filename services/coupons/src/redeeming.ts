@@ -33,6 +33,7 @@ const QUEUE_MAX = 10_000;
 /** The redeemer of this process: batches, no two of them on one code at once. `onCommit` hears of every batch. */
 export function openRedeemer(db: Db, onCommit: () => void): Redeemer {
   return new Batcher<Redeem, Reply>({
+    name: "coupons.redeem",
     run: async (redeems) => {
       const outcomes = await db.tx((tx) => redeemAll(tx, redeems));
       crashPoint("redeeming.after-commit");

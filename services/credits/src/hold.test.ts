@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { decimal } from "@tollbooth/shared/money";
 import { available, balance } from "./account.ts";
 import {
+  capture,
   charge,
   DAY_MS,
   deduct,
@@ -117,6 +118,33 @@ describe("a capture by the usage event that names the hold", () => {
     { name: "unknown",     before: [] as History,                                     state: "h captured" },
   ])("of a hold that is $name charges what was served; its first ending stays", ({ before, state }) => {
     expect(after([0, grant("10")], ...before, [0, charge("3", { holdId: "h" })])).toMatchObject({ balance: "7", holds: [state] });
+  });
+});
+
+describe("a capture by request", () => {
+  test("takes what an event would have taken", () => {
+    expect(after([0, grant("10")], [0, hold("h", "4")], [0, capture("h", "3")])).toMatchObject({
+      balance: "7",
+      holds: ["h captured"],
+      refused: [],
+    });
+  });
+
+  // prettier-ignore
+  test.each([
+    { name: "captured",                              before: [[0, hold("h", "4")], [0, capture("h", "3")]] as History },
+    { name: "charged by its event",                  before: [[0, hold("h", "4")], [0, charge("3", { holdId: "h" })]] as History },
+    { name: "charged by its event after it expired", before: [[0, hold("h", "4", 1)], [2, charge("3", { holdId: "h" })]] as History },
+    { name: "charged by its event without a create", before: [[0, charge("3", { holdId: "h" })]] as History },
+  ])("of a hold that was $name is refused and takes nothing", ({ before }) => {
+    expect(after([0, grant("10")], ...before, [0, capture("h", "3")])).toMatchObject({ balance: "7", refused: ["hold_ended"] });
+  });
+
+  test("of a hold that has expired pays for what was served", () => {
+    expect(after([0, grant("10")], [0, hold("h", "4", 1)], [2, capture("h", "3")])).toMatchObject({
+      balance: "7",
+      holds: ["h expired"],
+    });
   });
 });
 

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { Fault } from "@tollbooth/shared/fault";
-import { print } from "@tollbooth/shared/money";
-import { balance, type Account, type Line } from "./account.ts";
+import { decimal, print } from "@tollbooth/shared/money";
+import { balance, NOTHING_TOLD, post, type Account, type Line } from "./account.ts";
 import type { Command } from "./command.ts";
 import { decide } from "./ledger.ts";
 import { worth } from "./lots.ts";
-import { charge, DAY_MS, deduct, empty, fresh, grant, settle, START_MS } from "./testing/commands.ts";
+import { charge, DAY_MS, deduct, empty, fresh, grant, hold, settle, START_MS } from "./testing/commands.ts";
 
 interface Played {
   account: Account;
@@ -94,6 +94,24 @@ describe("burn order", () => {
   ])("$name", ({ first, second, left: expected }) => {
     expect(left(play(empty(), [0, first], [0, second], [0, deduct("4")]).account)).toEqual(expected);
   });
+
+  test("what counts longer is older, whichever was granted first", () => {
+    const later = grant("5", { effectiveAt: START_MS + DAY_MS });
+    const { account } = play(empty(), [0, later], [0, grant("5")], [1, deduct("4")]);
+    expect(left(account)).toEqual({ 1: "5", 2: "1" });
+  });
+
+  test("the month's credits are promotional: they burn before what was paid for earlier", () => {
+    const { account } = play(fresh(), [0, grant("5", { priority: 10 })], [28, deduct("4")]);
+    expect(left(account)).toMatchObject({ 2: "5", 3: "1" });
+  });
+});
+
+test("a line whose draws do not add up to what the balance changes by is never made", () => {
+  const draft = { account: empty(), lines: [], charges: [] };
+  const richer = play(empty(), [0, grant("5")]).account;
+  const draws = [{ lot: 1, amount: decimal(4) }];
+  expect(() => post(draft, richer, "allocation", "issuance", draws, NOTHING_TOLD, START_MS)).toThrow("add up to 4");
 });
 
 describe("time is settled before anything is done", () => {
@@ -140,6 +158,24 @@ describe("time is settled before anything is done", () => {
       ["expiry", "-2"],
       ["allocation", "1"],
     ]);
+  });
+
+  test("a hold and its lot that end at one instant are one end: what came back ends with the rest", () => {
+    const ending = grant("5", { expiresAt: START_MS + DAY_MS });
+    const { lines } = play(empty(), [0, ending], [0, hold("h", "2", 1)], [2, settle]);
+    expect(lines.map(({ type, amount }) => [type, amount.toFixed()])).toEqual([
+      ["allocation", "5"],
+      ["expiry", "-5"],
+    ]);
+  });
+
+  test.each([
+    ["bonus", "bonus"],
+    ["adjustment", "adjustment"],
+    ["purchase", "allocation"],
+  ] as const)("a %s that begins later is told as %s", (lotKind, type) => {
+    const { lines } = play(empty(), [0, grant("1", { lotKind, effectiveAt: START_MS + DAY_MS })], [1, settle]);
+    expect(lines.map((line) => line.type)).toEqual([type]);
   });
 
   test("a grant that is over before it begins is refused", () => {

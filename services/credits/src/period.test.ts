@@ -113,9 +113,10 @@ describe("a reset", () => {
       [0, settle],
       [0, charge("4")],
       [1, reset()],
+      [0, charge("1")],
       [1, reset()],
     ];
-    expect(money(end(...history))).toBe("5");
+    expect(money(end(...history))).toBe("4");
     expect(end(...history).resetAt).toBe(periodEnd(START_MS, 0));
     expect(money(end(...history, [0, charge("4")], [26, settle], [1, charge("1")], [0, reset()]))).toBe("5");
   });
@@ -141,6 +142,17 @@ describe("switching tiers", () => {
     expect(end(...history).tier.tier).toBe("professional");
     expect(end(...history, [1, settle]).tier.tier).toBe("starter");
     expect(dues(...history, [1, settle]).at(-1)).toBe("period starter 19");
+    expect(end(...history, [1, settle]).pendingTier).toBeNull();
+  });
+
+  test("up again after a reset grants and costs what is beyond the new period, whatever the old one gave", () => {
+    const history: History = [
+      [0, switchTo(TIERS.professional)],
+      [0, switchTo(TIERS.starter)],
+      [28, switchTo(TIERS.professional)],
+    ];
+    expect(linesOf(...history).at(-1)).toBe("allocation 40");
+    expect(dues(...history).slice(-2)).toEqual(["period starter 19", "switch professional 30"]);
   });
 
   test("to one's own tier cancels a pending downgrade and costs nothing", () => {
@@ -188,6 +200,7 @@ describe("what is due of a price", () => {
   const all: Record<string, Discount> = {
     month: { id: "m", kind: "free_month", value: ZERO },
     tenth: { id: "p", kind: "percentage", value: decimal(10) },
+    third: { id: "t", kind: "percentage", value: decimal("33.333333333333") },
     three: { id: "f", kind: "fixed", value: decimal(3) },
     big: { id: "b", kind: "fixed", value: decimal(1000) },
   };
@@ -198,6 +211,7 @@ describe("what is due of a price", () => {
     { has: ["tenth", "tenth"],          due: "15.39", used: ["tenth", "tenth"] },
     { has: ["three", "tenth", "month"], due: "0",    used: ["month"] },
     { has: ["month", "month"],          due: "0",    used: ["month"] },
+    { has: ["third"],                   due: "12.666666666667", used: ["third"] },
     { has: ["big", "three"],            due: "0",    used: ["big"] },
   ])("of 19 with $has is $due, and uses $used", ({ has, due, used }) => {
     const result = amountDue(decimal(19), has.map((name) => all[name] as Discount));

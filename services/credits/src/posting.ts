@@ -42,6 +42,7 @@ const QUEUE_MAX = 10_000;
 /** The poster of this process: batches of commands, no two of them on one user at once. `onCommit` hears of every batch. */
 export function openPoster(db: Db, clock: Clock, onCommit: () => void): Poster {
   return new Batcher<Post, Reply>({
+    name: "credits.posting",
     run: async (posts) => {
       const outcomes = await db.tx((tx) => post(tx, clock, posts));
       crashPoint("posting.after-commit");

@@ -48,9 +48,9 @@ describe("a refund", () => {
     });
   });
 
-  test("of a lot that has ended is a new lot", () => {
+  test.each([1, 2])("on day %d, of a lot that ended on day 1, is a new lot", (days) => {
     const ending = grant("5", { expiresAt: START_MS + DAY_MS });
-    expect(after([0, ending], [0, deduct("4")], [2, refund("4", 2)]).lots).toEqual({
+    expect(after([0, ending], [0, deduct("4")], [days, refund("4", 2)]).lots).toEqual({
       "purchase 1": "0",
       "refund 2": "4",
     });

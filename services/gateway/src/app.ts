@@ -1,13 +1,15 @@
 /** The HTTP application: what every request passes, in order. */
 import cors from "cors";
-import express, { type Express, type Request, type Response } from "express";
+import express, { type Express, type Request, type RequestHandler, type Response } from "express";
 import helmet from "helmet";
 import type { Bus } from "@tollbooth/shared/bus";
 import type { Caller, Command } from "@tollbooth/shared/contract";
 import { Fault } from "@tollbooth/shared/fault";
 import type { Log } from "@tollbooth/shared/log";
+import { METRICS_TYPE, metricsText } from "@tollbooth/shared/metrics";
 import type { Auth } from "./auth.ts";
 import type { GatewayConfig } from "./config.ts";
+import { apiDocument, documentsRouter } from "./documents.ts";
 import { healthRouter } from "./health.ts";
 import { Guesses } from "./guesses.ts";
 import { Limit, network } from "./limits.ts";
@@ -28,6 +30,7 @@ export interface Parts {
     | "RATE_LIMIT_GUESSES"
     | "RATE_LIMIT_WINDOW_S"
     | "TRUST_PROXY"
+    | "GATEWAY_METRICS_PORT"
   >;
   readonly bus: Pick<Bus, "forward" | "connected" | "ping">;
   readonly auth: Auth;
@@ -43,7 +46,9 @@ export function buildApp({ config, bus, auth, log, commands }: Parts): Express {
   app.use(trail(log), helmet());
   if (config.CORS_ORIGINS.length > 0) app.use(cors(corsOptions(config.CORS_ORIGINS)));
   app.use(healthRouter(bus, Object.keys(commands)));
+  if (config.GATEWAY_METRICS_PORT === undefined) app.get("/metrics", metrics);
   app.get("/problems/:code", problemPage);
+  app.use(documentsRouter(apiDocument(commands)));
   const rest = { bus, commands: Object.values(commands).flat(), requestTimeoutMs: config.REQUEST_TIMEOUT_MS };
   const guesses = new Guesses(config.RATE_LIMIT_GUESSES, GUESSES_WINDOW_S);
   app.use(PREFIX, restRouter({ ...rest, guesses, admit: door(auth, config) }));
@@ -53,6 +58,15 @@ export function buildApp({ config, bus, auth, log, commands }: Parts): Express {
   app.use(problemHandler(log));
   return app;
 }
+
+/** What this process counts. With a port of its own for it, clients of the API do not see it. */
+const metrics: RequestHandler = async (_req, res) => {
+  res.locals.route = "/metrics";
+  res
+    .set("Cache-Control", "no-store")
+    .type(METRICS_TYPE)
+    .send(await metricsText());
+};
 
 /**
  * Who may come in. An address is counted before a token is verified, so that bad tokens cannot keep the processor busy;

@@ -1,5 +1,12 @@
 /** The gateway's settings. */
-import { commonSettings, readConfig, setting, WholeNumber, type Config } from "@tollbooth/shared/config";
+import {
+  commonSettings,
+  metricsSettings,
+  readConfig,
+  setting,
+  WholeNumber,
+  type Config,
+} from "@tollbooth/shared/config";
 import { z } from "zod";
 
 /** How the local runner's secrets begin. A production platform refuses them, because anybody could have read them. */
@@ -14,6 +21,7 @@ const Origins = z
 /** The table of all settings; `GATEWAY_HOST` is the loopback, so that nothing is open to others unless somebody says so. */
 export const settings = {
   ...commonSettings,
+  ...metricsSettings("GATEWAY"),
   GATEWAY_PORT: setting("port of the REST API", WholeNumber(0, 65_535, 8084)),
   GATEWAY_HOST: setting("address it listens on; 0.0.0.0 in containers", z.string().min(1).default("127.0.0.1")),
   AUTH_JWT_SECRET: setting(

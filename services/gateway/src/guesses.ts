@@ -1,6 +1,7 @@
 /** Names that can be guessed: whoever asks for too many that do not exist is made to wait. */
 import { RateLimiterMemory } from "rate-limiter-flexible";
 import { Fault } from "@tollbooth/shared/fault";
+import { rateLimited } from "@tollbooth/shared/metrics";
 
 /** Counts only what one caller asked for in vain: whoever guesses is stopped, whoever knows is not. */
 export class Guesses {
@@ -16,6 +17,7 @@ export class Guesses {
   async check(key: string): Promise<void> {
     const standing = await this.#counts.get(key);
     if (standing === null || standing.consumedPoints < this.#max) return;
+    rateLimited.inc({ limit: "guesses" });
     const retryAfterS = Math.max(1, Math.ceil(standing.msBeforeNext / 1000));
     throw new Fault("rate_limited", "too many codes that do not exist were asked for", { retryAfterS });
   }

@@ -3,6 +3,7 @@ import type { Response } from "express";
 import { isIPv4 } from "node:net";
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import { Fault } from "@tollbooth/shared/fault";
+import { rateLimited } from "@tollbooth/shared/metrics";
 
 /** A limit of so many requests a window. A key is forgotten when its window ends, so memory is bounded by the rate. */
 export class Limit {
@@ -26,6 +27,7 @@ export class Limit {
     res.append("RateLimit-Policy", `"${this.#name}";q=${this.#requestsMax};w=${this.#windowS}`);
     res.append("RateLimit", `"${this.#name}";r=${standing.remainingPoints};t=${resetS}`);
     if (standing.consumedPoints <= this.#requestsMax) return;
+    rateLimited.inc({ limit: this.#name });
     const detail = `more than ${this.#requestsMax} requests in ${this.#windowS} s from one ${this.#name}`;
     throw new Fault("rate_limited", detail, { retryAfterS: Math.max(1, resetS) });
   }

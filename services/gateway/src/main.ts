@@ -2,6 +2,8 @@
 import { openBus } from "@tollbooth/shared/bus";
 import { commands } from "@tollbooth/shared/contracts/all";
 import { openLog } from "@tollbooth/shared/log";
+import { countProcess } from "@tollbooth/shared/metrics";
+import { openScrape } from "@tollbooth/shared/scrape";
 import { Shutdown } from "@tollbooth/shared/shutdown";
 import { startTelemetry } from "@tollbooth/shared/telemetry";
 import { buildApp } from "./app.ts";
@@ -14,9 +16,10 @@ async function main(): Promise<void> {
   const log = openLog("gateway", config.LOG_LEVEL);
   const shutdown = new Shutdown(log);
   shutdown.add("telemetry", startTelemetry("gateway", config.OTEL_EXPORTER_OTLP_ENDPOINT), (flush) => flush());
-  const bus = shutdown.add("bus", await openBus({ url: config.NATS_URL, name: "gateway", log }), (open) =>
-    open.close(),
-  );
+  countProcess();
+  const { METRICS_HOST: host, GATEWAY_METRICS_PORT: port, NATS_URL: url, NATS_KEYS: keys } = config;
+  shutdown.add("metrics", await openScrape({ host, port, log }), (end) => end());
+  const bus = shutdown.add("bus", await openBus({ url, keys, name: "gateway", log }), (open) => open.close());
   const app = buildApp({ config, bus, auth: openAuth(config), log, commands });
   const server = shutdown.add("server", await listen(app, config.GATEWAY_HOST, config.GATEWAY_PORT), close);
   log.info({ address: urlOf(server) }, "listening");

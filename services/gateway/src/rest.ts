@@ -9,7 +9,8 @@ import type { Guesses } from "./guesses.ts";
 import { bodyReader, queryInput, queryOf } from "./input.ts";
 
 export const PREFIX = "/api/v1/credits";
-const BODY_MAX_BYTES = 100_000;
+/** Where a contract does not say another. */
+export const BODY_MAX_BYTES = 100_000;
 
 export interface Rest {
   readonly bus: Pick<Bus, "forward">;

@@ -2,6 +2,7 @@
 import type { Request, RequestHandler, Response } from "express";
 import { randomUUID } from "node:crypto";
 import type { Log } from "@tollbooth/shared/log";
+import { httpDuration } from "@tollbooth/shared/metrics";
 import { inSpan, SpanKind, SpanStatusCode, type TraceHeaders } from "@tollbooth/shared/telemetry";
 
 declare global {
@@ -17,6 +18,8 @@ declare global {
   }
 }
 
+/** Methods that are counted by name, so that nobody can make up series. */
+const METHODS = new Set(["GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS"]);
 const SANE_ID = /^[\w.:-]{1,128}$/;
 
 /** Opens the span of a request, continuing the caller's trace, and logs a line when the answer has left. */
@@ -39,6 +42,14 @@ export function trail(log: Log): RequestHandler {
       if (res.statusCode >= 500) {
         span.setAttribute("error.type", code ?? String(res.statusCode)).setStatus({ code: SpanStatusCode.ERROR });
       }
+      httpDuration.observe(
+        {
+          http_request_method: METHODS.has(req.method) ? req.method : "_OTHER",
+          http_route: route ?? "",
+          http_response_status_code: res.statusCode,
+        },
+        (performance.now() - startMs) / 1000,
+      );
       // Probes come every few seconds for ever; they would bury what users do.
       log[route?.startsWith("/health/") ? "debug" : "info"](lineOf(req, res, startMs), "request");
     });

@@ -1,11 +1,12 @@
 /** The settings of the usage service. */
-import { commonSettings, databaseSettings, setting, WholeNumber } from "@tollbooth/shared/config";
+import { commonSettings, databaseSettings, metricsSettings, setting, WholeNumber } from "@tollbooth/shared/config";
 import { decimal } from "@tollbooth/shared/money";
 import { z } from "zod";
 
 export const settings = {
   ...commonSettings,
   ...databaseSettings("USAGE"),
+  ...metricsSettings("USAGE"),
   // Not below 4: a repeat of an event finds the first one for 100 days.
   USAGE_RETENTION_MONTHS: setting(
     "months for which each event is kept; its sums are kept for ever",

@@ -1,6 +1,6 @@
 /** A report from the stream: CloudEvents 1.0 in NATS' binary mode, or plain JSON with an event_id. Nothing in it is believed unread. */
 import { EventId, Id } from "@tollbooth/shared/contract";
-import { UsageReport } from "@tollbooth/shared/contracts/usage";
+import { usageReported } from "@tollbooth/shared/contracts/usage";
 import { Fault } from "@tollbooth/shared/fault";
 import { parseInput, readJson } from "@tollbooth/shared/handler";
 import type { Delivery } from "@tollbooth/shared/streams";
@@ -14,10 +14,9 @@ export type Message = Pick<Delivery, "subject" | "headers" | "data" | "storedAtM
 
 /** What a message reports. Its reporter is the subject's last token, which the broker lets nobody else use. Throws Faults. */
 export function readReport(message: Message): Omit<Reported, "id" | "trace" | "anyAge"> {
-  const report = parseInput(UsageReport, readJson(message.data));
+  const report = parseInput(usageReported.data, readJson(message.data));
   const source = sourceOf(message);
   const eventId = eventIdOf(message, report.event_id);
-  if (report.user_id === undefined) throw wrong("user_id", "says whose usage it was");
   if (eventId === undefined) throw wrong("event_id", "is needed, or the header ce-id");
   if (report.source !== undefined && report.source !== source) throw wrong("source", `is ${source}, by the subject`);
   return {

@@ -28,6 +28,7 @@ export function openTracker(db: Db, options: RecordOptions, onCommit: () => void
     return answers;
   };
   const ones = new Batcher<Submission, Reply>({
+    name: "usage.track",
     run,
     keyOf,
     isTransient,
@@ -36,6 +37,7 @@ export function openTracker(db: Db, options: RecordOptions, onCommit: () => void
     queueMax: QUEUE_MAX,
   });
   const manys = new Batcher<Submission, Reply>({
+    name: "usage.track.batch",
     run,
     keyOf,
     isTransient,

@@ -33,10 +33,11 @@ export async function reach({ env, folder, tell }: ReachOptions): Promise<Reache
   if (env.GATEWAY_URL) return visit(env, folder, `the platform at ${env.GATEWAY_URL}`);
   if ((await claimant(folder)) !== undefined) return visit(env, folder, "the platform that runs in this checkout");
   const platform = await Platform.start({ folder, env, tell });
-  const { gatewayUrl, natsUrl, databaseUrls, auditUrls } = platform;
+  const { gatewayUrl, natsUrl, natsKeys, databaseUrls, auditUrls } = platform;
   return {
     gatewayUrl,
     natsUrl,
+    natsKeys,
     databaseUrls,
     auditUrls,
     how: "a platform of its own",

@@ -1,6 +1,7 @@
 /** What the demo holds open while it runs: doors to the platform, its books, and the reporters. */
 import { openBus, type Bus } from "@tollbooth/shared/bus";
 import type { Role } from "@tollbooth/shared/contract";
+import { OPERATOR } from "../broker/permissions.ts";
 import { openBooks } from "../ledgers.ts";
 import { openLog } from "@tollbooth/shared/log";
 import type { Books } from "../reconcile.ts";
@@ -23,8 +24,8 @@ export interface Scene {
 const NAME = "demo";
 
 /** Opens everything. Throws where the broker is not there. */
-export async function openScene({ gatewayUrl, natsUrl, auditUrls, tokenFor }: Reached): Promise<Scene> {
-  const bus = await openBus({ url: natsUrl, name: NAME, log: openLog(NAME, "error") });
+export async function openScene({ gatewayUrl, natsUrl, natsKeys, auditUrls, tokenFor }: Reached): Promise<Scene> {
+  const bus = await openBus({ url: natsUrl, keys: natsKeys, name: OPERATOR, log: openLog(NAME, "error") });
   const books = openBooks(auditUrls, NAME);
   const tokens = new Map<string, Promise<string>>();
   const reporters = new Map<string, Reporter>();

@@ -14,7 +14,10 @@ type Service = "credits" | "usage" | "coupons";
 function only<K extends "command" | "event">(kind: K, room: Record<string, unknown>) {
   const isOne = (value: unknown): value is K extends "command" ? Command : Event =>
     typeof value === "object" && value !== null && "kind" in value && value.kind === kind;
-  return Object.values(room).filter(isOne);
+  // A module's own order depends on who loads it.
+  return Object.values(room)
+    .filter(isOne)
+    .toSorted((a, b) => (a.subject < b.subject ? -1 : 1));
 }
 
 /** A service answers the subjects that begin with its name. */

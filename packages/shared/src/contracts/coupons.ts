@@ -1,6 +1,6 @@
 /** What the coupons service answers and publishes: codes that award credits or lower the next price due. */
 import { z } from "zod";
-import { command, Count, event, Id, Instant, Metadata, OnUser, Text } from "../contract.ts";
+import { command, event, Id, Instant, Moment, Metadata, OnUser, Page, Text } from "../contract.ts";
 import { Amount, MoneyText } from "../money.ts";
 
 const Whole = z.number().int();
@@ -11,27 +11,29 @@ export const CouponType = z.enum(["free_month", "credit_bonus", "percentage_disc
 const GivenCode = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{2,63}$/, "3 to 64 letters, digits, - and _, beginning with a letter or a digit")
+  .meta({ maxLength: 64 })
   .transform((code) => code.toUpperCase());
 
 /** A code as it may be asked for: whatever it is, it is looked up. */
-const AskedCode = Id.transform((code) => code.toUpperCase());
+const AskedCode = Id.transform((code) => code.toUpperCase()).describe("The coupon's code, in any case.");
 
-export const CouponCode = z.object({
-  code: z.string(),
-  coupon_type: CouponType,
-  value: MoneyText,
-  description: z.string().nullable(),
-  /** Null: unlimited. */
-  max_uses: Whole.nullable(),
-  used_count: Whole,
-  remaining_uses: Whole.nullable(),
-  expires_at: Instant.nullable(),
-  is_active: z.boolean(),
-  is_expired: z.boolean(),
-  created_by: z.string(),
-  created_at: Instant,
-  updated_at: Instant,
-});
+export const CouponCode = z
+  .object({
+    code: z.string(),
+    coupon_type: CouponType,
+    value: MoneyText,
+    description: z.string().nullable(),
+    max_uses: Whole.nullable().describe("Null: unlimited."),
+    used_count: Whole,
+    remaining_uses: Whole.nullable(),
+    expires_at: Moment.nullable(),
+    is_active: z.boolean(),
+    is_expired: z.boolean(),
+    created_by: z.string(),
+    created_at: Moment,
+    updated_at: Moment,
+  })
+  .meta({ id: "CouponCode" });
 
 export const createCoupon = command({
   subject: "coupons.create",
@@ -41,12 +43,14 @@ export const createCoupon = command({
   input: z
     .strictObject({
       coupon_type: CouponType,
-      /** Credits of a bonus or a fixed discount, percent of a percentage; of a free month it says nothing. */
-      value: Amount,
+      value: Amount.describe(
+        "Credits of a bonus or a fixed discount, percent of a percentage; of a free month it says nothing.",
+      ),
       code: GivenCode.optional(),
       prefix: z
         .string()
         .regex(/^[A-Za-z0-9]{1,16}$/, "1 to 16 letters and digits")
+        .meta({ maxLength: 16 })
         .optional(),
       description: Text(500).optional(),
       max_uses: Whole.min(1).max(1_000_000_000).optional(),
@@ -75,7 +79,7 @@ export const redeemCoupon = command({
     coupon_type: CouponType,
     value: MoneyText,
     credits_awarded: MoneyText,
-    redeemed_at: Instant,
+    redeemed_at: Moment,
   }),
   faults: [
     "not_found",
@@ -99,7 +103,7 @@ export const validateCoupon = command({
     valid: z.boolean(),
     reason: z.string().optional(),
     coupon: z
-      .object({ code: z.string(), coupon_type: CouponType, value: MoneyText, expires_at: Instant.nullable() })
+      .object({ code: z.string(), coupon_type: CouponType, value: MoneyText, expires_at: Moment.nullable() })
       .optional(),
   }),
   faults: ["not_found"],
@@ -114,13 +118,9 @@ export const listCoupons = command({
   input: z.strictObject({
     active_only: z
       .union([z.boolean(), z.enum(["true", "false"]).transform((text) => text === "true")], { error: "true or false" })
-      .default(false),
-    limit: Count(1, 500, 100),
-    offset: Count(0, 10_000, 0),
-    cursor: z
-      .string()
-      .regex(/^\d{1,18}$/, "a cursor is taken from the Link header of the page before")
-      .optional(),
+      .default(false)
+      .meta({ description: "Only coupons that can still be redeemed.", wire: { type: "boolean", default: false } }),
+    ...Page(100),
   }),
   output: z.array(CouponCode),
   faults: [],
@@ -154,8 +154,8 @@ export const couponStats = command({
     code: z.string(),
     redemptions: Whole,
     credits_awarded: MoneyText,
-    first_at: Instant.nullable(),
-    last_at: Instant.nullable(),
+    first_at: Moment.nullable(),
+    last_at: Moment.nullable(),
   }),
   faults: ["not_found"],
 });
@@ -165,14 +165,14 @@ export const couponRedeemed = event({
   subject: "coupon.redeemed",
   summary: "A user redeemed a coupon",
   data: z.object({
-    /** The redemption = the outbox row's id = the message's id = the consumer's key. */
-    id: z.uuid(),
+    id: z.uuid().describe("The redemption = the outbox row's id = the message's id = the consumer's key."),
     user_id: z.string(),
     code: z.string(),
     coupon_type: CouponType,
     value: MoneyText,
-    /** The credits that a bonus awards; 0 of the others, which lower the next price due. */
-    credits_awarded: MoneyText,
-    redeemed_at: Instant,
+    credits_awarded: MoneyText.describe(
+      "The credits that a bonus awards; 0 of the others, which lower the next price due.",
+    ),
+    redeemed_at: Moment,
   }),
 });

@@ -1,28 +1,27 @@
 /** What the credits service answers and publishes: the ledger's public face. */
 import { z } from "zod";
-import { command, Count, event, Id, Instant, Metadata, OnUser, Text } from "../contract.ts";
+import { command, event, Id, Instant, KeptMetadata, Moment, Metadata, OnUser, Page, Text } from "../contract.ts";
 import { Amount, AmountOrZero, decimal, MoneyText } from "../money.ts";
 import { explainUsage } from "./explain.ts";
 import { COST_ADDS_UP, CostBreakdown, costAddsUp, EventOutcome, Use } from "./shapes.ts";
 
-export const CreditBalance = z.object({
-  user_id: z.string(),
-  /** Live lots + held - debt: below zero when more was served than paid for. */
-  balance: MoneyText,
-  /** Live lots - debt: what may be spent now. */
-  available: MoneyText,
-  held: MoneyText,
-  /** What the tier grants each period. */
-  allocated_monthly: MoneyText,
-  /** What is left of bonus lots. */
-  bonus_credits: MoneyText,
-  /** What this period's free usage would have cost on the paid sibling of the same model. */
-  free_tier_used: MoneyText,
-  tier: z.string(),
-  reset_date: Instant,
-  last_updated: Instant,
-  created_at: Instant,
-});
+export const CreditBalance = z
+  .object({
+    user_id: z.string(),
+    balance: MoneyText.describe("Live lots + held - debt: below zero when more was served than paid for."),
+    available: MoneyText.describe("Live lots - debt: what may be spent now."),
+    held: MoneyText,
+    allocated_monthly: MoneyText.describe("What the tier grants each period."),
+    bonus_credits: MoneyText.describe("What is left of bonus lots."),
+    free_tier_used: MoneyText.describe(
+      "What this period's free usage would have cost on the paid sibling of the same model.",
+    ),
+    tier: z.string(),
+    reset_date: Moment,
+    last_updated: Moment,
+    created_at: Moment,
+  })
+  .meta({ id: "CreditBalance" });
 
 export const TRANSACTION_TYPES = [
   "allocation",
@@ -35,37 +34,42 @@ export const TRANSACTION_TYPES = [
 ] as const;
 export const TransactionType = z.enum(TRANSACTION_TYPES);
 
-export const CreditTransaction = z.object({
-  id: z.uuid(),
-  user_id: z.string(),
-  amount: MoneyText,
-  balance_after: MoneyText,
-  transaction_type: TransactionType,
-  service: z.string().nullable(),
-  model: z.string().nullable(),
-  cost_breakdown: CostBreakdown.nullable(),
-  actor: z.object({ sub: z.string(), role: z.string() }),
-  /** Why: allocate's `source`, refund's `reason`. */
-  reason: z.string().nullable(),
-  metadata: z.record(z.string(), z.json()),
-  created_at: Instant,
-});
+export const CreditTransaction = z
+  .object({
+    id: z.uuid(),
+    user_id: z.string(),
+    amount: MoneyText,
+    balance_after: MoneyText,
+    transaction_type: TransactionType,
+    service: z.string().nullable(),
+    model: z.string().nullable(),
+    cost_breakdown: CostBreakdown.nullable(),
+    actor: z.object({ sub: z.string(), role: z.string() }),
+    reason: z.string().nullable().describe("Why: allocate's `source`, refund's `reason`."),
+    metadata: KeptMetadata,
+    created_at: Moment,
+  })
+  .meta({ id: "CreditTransaction" });
 
 /** The balance at a past moment, as the journal tells it. */
-export const PastBalance = z.object({
-  user_id: z.string(),
-  as_of: Instant,
-  balance: MoneyText,
-  /** The last line until then; null where there was none. */
-  transaction_id: z.uuid().nullable(),
-});
+export const PastBalance = z
+  .object({
+    user_id: z.string(),
+    as_of: Moment,
+    balance: MoneyText,
+    transaction_id: z.uuid().nullable().describe("The last line until then; null where there was none."),
+  })
+  .meta({ id: "PastBalance" });
 
 export const getBalance = command({
   subject: "credits.balance",
   summary: "What a user may spend; with `as_of`, what his balance was at a past moment",
   access: ["user"],
   http: { method: "get", path: "/balance" },
-  input: z.strictObject({ ...OnUser, as_of: Instant.optional() }),
+  input: z.strictObject({
+    ...OnUser,
+    as_of: Instant.optional().describe("The past moment whose balance is asked for."),
+  }),
   output: z.union([CreditBalance, PastBalance]),
   faults: ["not_found"],
 });
@@ -104,13 +108,8 @@ export const listTransactions = command({
   http: { method: "get", path: "/transactions" },
   input: z.strictObject({
     ...OnUser,
-    limit: Count(1, 500, 50),
-    offset: Count(0, 10_000, 0),
-    cursor: z
-      .string()
-      .regex(/^\d{1,18}$/, "a cursor is taken from the Link header of the page before")
-      .optional(),
-    transaction_type: TransactionType.optional(),
+    ...Page(50),
+    transaction_type: TransactionType.optional().describe("Only lines of this kind."),
   }),
   output: z.array(CreditTransaction),
   faults: ["not_found"],
@@ -181,15 +180,14 @@ export const explainTransaction = command({
   summary: "One line of the journal, and why it is what it is: lots, hold, usage, price, markup, actor, trace",
   access: ["user"],
   http: { method: "get", path: "/transactions/{id}" },
-  input: z.strictObject({ ...OnUser, id: Id }),
+  input: z.strictObject({ ...OnUser, id: Id.describe("The line, by its id.") }),
   output: CreditTransaction.extend({
     seq: z.number().int(),
     counterparty: z.string(),
     key: z.string().nullable(),
     trace_id: z.string().nullable(),
     hash: z.string(),
-    /** The line that this one gives back. */
-    refunds: z.uuid().nullable(),
+    refunds: z.uuid().nullable().describe("The line that this one gives back."),
     /** Which lot, or the debt, gave or took how much. */
     draws: z.array(
       z.object({
@@ -204,12 +202,13 @@ export const explainTransaction = command({
         hold_id: z.string(),
         state: z.string(),
         amount: MoneyText,
-        created_at: Instant,
-        ended_at: Instant.nullable(),
+        created_at: Moment,
+        ended_at: Moment.nullable(),
       })
       .nullable(),
-    /** The event that was charged, with its price and markup; null where the line is not of an event. */
-    usage: explainUsage.output.nullable(),
+    usage: explainUsage.output
+      .nullable()
+      .describe("The event that was charged, with its price and markup; null where the line is not of an event."),
   }),
   faults: ["not_found"],
 });
@@ -229,7 +228,7 @@ const Notice = z.object({
   amount: MoneyText,
   balance: MoneyText,
   available: MoneyText,
-  at: Instant,
+  at: Moment,
 });
 
 export const creditsGranted = event({

@@ -1,6 +1,6 @@
 /** What an operator does with messages that a service could not apply. */
 import { z } from "zod";
-import { command, Count, Instant } from "../contract.ts";
+import { command, Count, Moment } from "../contract.ts";
 
 /** A dead letter's number in its service. */
 const LetterId = z.string().regex(/^\d{1,18}$/);
@@ -14,7 +14,7 @@ export const DeadLetters = z.array(
     headers: z.record(z.string(), z.string()),
     reason: z.string(),
     body: z.string(),
-    at: Instant,
+    at: Moment,
   }),
 );
 

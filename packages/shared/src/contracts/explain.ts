@@ -1,6 +1,6 @@
 /** Why a use of a service cost what it cost: asked by credits when it explains a line. */
 import { z } from "zod";
-import { command, Id, Instant } from "../contract.ts";
+import { command, Id, Instant, Moment } from "../contract.ts";
 import { MoneyText } from "../money.ts";
 import { PriceRow } from "./prices.ts";
 
@@ -17,19 +17,19 @@ export const explainUsage = command({
     event_id: z.string(),
     service: z.string(),
     model: z.string().nullable(),
-    occurred_at: Instant,
-    recorded_at: Instant,
+    occurred_at: Moment,
+    recorded_at: Moment,
     input_tokens: Whole,
     output_tokens: Whole,
     cached_tokens: Whole,
     cache_write_tokens: Whole,
     reasoning_tokens: Whole,
-    /** Only a total was reported; input and output are half of it each. */
-    split_assumed: z.boolean(),
+    split_assumed: z.boolean().describe("Only a total was reported; input and output are half of it each."),
     quantity: z.string().nullable(),
     unit: z.string().nullable(),
-    /** What the cost was made from: the price, or the cost or provider_cost that was reported. */
-    basis: z.enum(["price", "cost", "provider_cost"]),
+    basis: z
+      .enum(["price", "cost", "provider_cost"])
+      .describe("What the cost was made from: the price, or the cost or provider_cost that was reported."),
     price: PriceRow.nullable(),
     markup_class: z.string(),
     markup_rate: z.string(),

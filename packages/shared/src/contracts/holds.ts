@@ -1,19 +1,20 @@
 /** Holds: credits set aside for a request that has not ended. Answered by credits. */
 import { z } from "zod";
-import { command, Id, Instant } from "../contract.ts";
+import { command, Id, Moment } from "../contract.ts";
 import { Amount, AmountOrZero, MoneyText } from "../money.ts";
 import { COST_ADDS_UP, costAddsUp, Use } from "./shapes.ts";
 
 const HOLD_TTL_MAX_S = 7 * 86_400;
 
-export const CreditHold = z.object({
-  hold_id: z.string(),
-  state: z.enum(["active", "captured", "released", "expired"]),
-  amount: MoneyText,
-  expires_at: Instant,
-  /** What the user may spend besides. */
-  available: MoneyText,
-});
+export const CreditHold = z
+  .object({
+    hold_id: z.string(),
+    state: z.enum(["active", "captured", "released", "expired"]),
+    amount: MoneyText,
+    expires_at: Moment,
+    available: MoneyText.describe("What the user may spend besides."),
+  })
+  .meta({ id: "CreditHold" });
 
 export const createHold = command({
   subject: "credits.hold.create",

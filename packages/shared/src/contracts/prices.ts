@@ -1,6 +1,6 @@
 /** What things cost: usage owns the only catalogue; others hand price lists over to it and ask it for quotes. */
 import { z } from "zod";
-import { command, Count, Id, Instant } from "../contract.ts";
+import { command, Count, Id, Instant, Moment } from "../contract.ts";
 import { MoneyText, PriceText } from "../money.ts";
 import { ONE_COST, oneCost, Tokens, UNIT_COUNTS, unitCounts, UNITS, Use } from "./usage.ts";
 
@@ -32,10 +32,10 @@ export const PriceRate = z
   .strictObject({
     unit: z.enum(PRICED_UNITS),
     price: PriceText,
-    /** Holds for prompts of strictly more tokens, output included. */
-    above_tokens: Tokens.optional(),
-    /** Holds from this time of the UTC day up to the other, over midnight where it ends before it starts. */
-    utc_from: TimeOfDay.optional(),
+    above_tokens: Tokens.optional().describe("Holds for prompts of strictly more tokens, output included."),
+    utc_from: TimeOfDay.optional().describe(
+      "Holds from this time of the UTC day up to the other, over midnight where it ends before it starts.",
+    ),
     utc_to: TimeOfDay.optional(),
   })
   .refine((rate) => (rate.utc_from === undefined) === (rate.utc_to === undefined), {
@@ -51,37 +51,35 @@ const rateKey = (rate: z.output<typeof PriceRate>) => `${rate.unit} ${rate.above
 
 /** What one model costs. */
 const Sheet = {
-  /** Without it, whatever model of the service has no price of its own. */
-  model: Id.optional(),
-  /** Names the markup class where the prompt price does not. */
-  class: z.enum(MARKUP_CLASSES).optional(),
-  /** The model gives nothing but text: only then do prices of 0 mean free. */
-  text_only: z.boolean().optional(),
+  model: Id.optional().describe("Without it, whatever model of the service has no price of its own."),
+  class: z.enum(MARKUP_CLASSES).optional().describe("Names the markup class where the prompt price does not."),
+  text_only: z.boolean().optional().describe("The model gives nothing but text: only then do prices of 0 mean free."),
   rates: z
     .array(PriceRate)
     .min(1)
     .max(100)
     .refine((rates) => new Set(rates.map(rateKey)).size === rates.length, "two rates for one unit, length and time"),
 };
-export const PriceSheet = z.strictObject(Sheet);
+export const PriceSheet = z.strictObject(Sheet).meta({ id: "PriceSheet" });
 
-export const PriceRow = z.object({
-  id: z.uuid(),
-  service: z.string(),
-  model: z.string().nullable(),
-  class: z.enum(MARKUP_CLASSES).nullable(),
-  text_only: z.boolean(),
-  source: z.string(),
-  /** Null: it always held, until the next one. */
-  valid_from: Instant.nullable(),
-  rates: z.array(PriceRate),
-});
+export const PriceRow = z
+  .object({
+    id: z.uuid(),
+    service: z.string(),
+    model: z.string().nullable(),
+    class: z.enum(MARKUP_CLASSES).nullable(),
+    text_only: z.boolean(),
+    source: z.string(),
+    valid_from: Moment.nullable().describe("Null: it always held, until the next one."),
+    rates: z.array(PriceRate),
+  })
+  .meta({ id: "PriceRow" });
 
 export const importPrices = command({
   subject: "usage.prices.import",
   summary: "Takes over a provider's price list; what did not change stays, a bad price is refused by itself",
   access: ["service"],
-  input: z.strictObject({ service: Id, source: Id, prices: z.array(z.unknown()).max(5000) }),
+  input: z.strictObject({ service: Id, source: Id, prices: z.array(z.unknown().meta({ wire: PriceSheet })).max(5000) }),
   output: z.object({
     changed: Whole,
     unchanged: Whole,
@@ -134,8 +132,7 @@ export const quoteCost = command({
     free_value: MoneyText,
     markup_class: z.enum(MARKUP_CLASSES),
     markup_rate: z.string(),
-    /** Whether input and output were guessed from `tokens`. */
-    split_assumed: z.boolean(),
+    split_assumed: z.boolean().describe("Whether input and output were guessed from `tokens`."),
     lines: z.array(z.object({ unit: z.enum(PRICED_UNITS), quantity: z.string(), price: PriceText })),
     price_id: z.uuid().nullable(),
   }),

@@ -4,14 +4,17 @@ import { command, Id, OnUser } from "../contract.ts";
 import { MoneyText } from "../money.ts";
 import { CreditBalance } from "./credits.ts";
 
-export const TierInfo = z.object({
-  tier: z.string(),
-  price_monthly: MoneyText,
-  credits_monthly: MoneyText,
-  features: z.array(z.string()),
-  /** What going there now would cost the one who asks, after discounts; only for those who have a token. */
-  amount_due: MoneyText.optional(),
-});
+export const TierInfo = z
+  .object({
+    tier: z.string(),
+    price_monthly: MoneyText,
+    credits_monthly: MoneyText,
+    features: z.array(z.string()),
+    amount_due: MoneyText.optional().describe(
+      "What going there now would cost the one who asks, after discounts; only for those who have a token.",
+    ),
+  })
+  .meta({ id: "TierInfo" });
 
 export const listTiers = command({
   subject: "credits.tiers",

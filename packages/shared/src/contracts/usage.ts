@@ -1,6 +1,6 @@
 /** What the usage service answers and publishes: events in, exact costs, flat reads. */
 import { z } from "zod";
-import { command, event, EventId, Id, Instant, Metadata, OnUser } from "../contract.ts";
+import { command, event, EventId, Id, Instant, Moment, Metadata, OnUser } from "../contract.ts";
 import { AmountOrZero, MoneyText } from "../money.ts";
 import { CostBreakdown, EventOutcome } from "./shapes.ts";
 
@@ -12,10 +12,8 @@ export const UNITS = ["image", "request", "character", "second", "query"] as con
 /** The quantities of one request; `tokens` alone is taken as half input, half output. */
 const Quantities = {
   tokens: Tokens.optional(),
-  /** Includes cached and cache-written tokens. */
-  input_tokens: Tokens.optional(),
-  /** Includes reasoning tokens. */
-  output_tokens: Tokens.optional(),
+  input_tokens: Tokens.optional().describe("Includes cached and cache-written tokens."),
+  output_tokens: Tokens.optional().describe("Includes reasoning tokens."),
   cached_tokens: Tokens.optional(),
   cache_write_tokens: Tokens.optional(),
   reasoning_tokens: Tokens.optional(),
@@ -26,8 +24,7 @@ const Quantities = {
   audio_tokens: Tokens.optional(),
   cached_audio_tokens: Tokens.optional(),
   audio_output_tokens: Tokens.optional(),
-  /** An exact decimal: seconds may have places. */
-  quantity: AmountOrZero.optional(),
+  quantity: AmountOrZero.optional().describe("An exact decimal: seconds may have places."),
   unit: z.enum(UNITS).optional(),
 };
 
@@ -36,10 +33,10 @@ export const Use = {
   service: Id,
   model: Id.optional(),
   ...Quantities,
-  /** The total the user pays, markup included. Never together with provider_cost. */
-  cost: AmountOrZero.optional(),
-  /** What the provider takes; markup is added. */
-  provider_cost: AmountOrZero.optional(),
+  cost: AmountOrZero.optional().describe(
+    "The total the user pays, markup included. Never together with provider_cost.",
+  ),
+  provider_cost: AmountOrZero.optional().describe("What the provider takes; markup is added."),
   is_free: z.boolean().optional(),
 };
 
@@ -59,36 +56,43 @@ export const ONE_COST = {
 };
 export const UNIT_COUNTS = { path: ["quantity"], message: "a unit needs a quantity" };
 
-/** What may be said of one use of a service. The fields after `metadata` are for services and admins. */
+/** The fields after `metadata` are for services and admins. */
+const Report = {
+  ...Use,
+  event_id: EventId.optional(),
+  occurred_at: Instant.optional(),
+  metadata: Metadata.optional(),
+  ...OnUser,
+  byok: z.boolean().optional(),
+  hold_id: Id.optional(),
+  source: Id.optional(),
+};
+
+/** What may be said of one use of a service. */
 export const UsageReport = z
-  .strictObject({
-    ...Use,
-    event_id: EventId.optional(),
-    occurred_at: Instant.optional(),
-    metadata: Metadata.optional(),
-    ...OnUser,
-    byok: z.boolean().optional(),
-    hold_id: Id.optional(),
-    source: Id.optional(),
-  })
+  .strictObject(Report)
   .refine(oneCost, ONE_COST)
-  .refine(unitCounts, UNIT_COUNTS);
+  .refine(unitCounts, UNIT_COUNTS)
+  .meta({ id: "UsageReport" });
 export type UsageReport = z.output<typeof UsageReport>;
 
-export const UsageEvent = z.object({
-  id: z.uuid(),
-  user_id: z.string(),
-  service: z.string(),
-  model: z.string().nullable(),
-  tokens_used: z.number().int(),
-  provider_cost: MoneyText,
-  platform_markup: MoneyText,
-  total_cost: MoneyText,
-  /** What the user's credits pay: total_cost, or 0 for free usage, or the platform's fee for a user's own key. */
-  charged: MoneyText,
-  is_free_tier: z.boolean(),
-  created_at: Instant,
-});
+export const UsageEvent = z
+  .object({
+    id: z.uuid(),
+    user_id: z.string(),
+    service: z.string(),
+    model: z.string().nullable(),
+    tokens_used: z.number().int(),
+    provider_cost: MoneyText,
+    platform_markup: MoneyText,
+    total_cost: MoneyText,
+    charged: MoneyText.describe(
+      "What the user's credits pay: total_cost, or 0 for free usage, or the platform's fee for a user's own key.",
+    ),
+    is_free_tier: z.boolean(),
+    created_at: Moment,
+  })
+  .meta({ id: "UsageEvent" });
 
 export const trackUsage = command({
   subject: "usage.track",
@@ -101,12 +105,14 @@ export const trackUsage = command({
 });
 
 /** One item of a batch is parsed by itself, so that a bad one never sinks the others. */
+const Item = z.unknown().meta({ wire: UsageReport });
+
 export const trackUsageBatch = command({
   subject: "usage.track.batch",
   summary: "Records up to 1,000 events; one answer per item, in the same order",
   access: ["user", "service"],
   http: { method: "post", path: "/usage/track/batch" },
-  input: z.strictObject({ events: z.array(z.unknown()).min(1).max(1000) }),
+  input: z.strictObject({ events: z.array(Item).min(1).max(1000) }),
   output: z.array(
     z.object({
       status: z.enum(["recorded", "duplicate", "refused"]),
@@ -137,26 +143,33 @@ export const usageEventOutcomes = command({
   faults: [],
 });
 
+/** What a reporter publishes on a subject of its own: its name is the last token. Without `event_id` the header ce-id is it. */
+export const usageReported = event({
+  subject: "usage.report.*",
+  summary: "A service was used, says a reporter",
+  data: z
+    .strictObject({ ...Report, user_id: Id })
+    .refine(oneCost, ONE_COST)
+    .refine(unitCounts, UNIT_COUNTS),
+});
+
 /** A use of a service was recorded and priced; whoever holds the user's credits applies it once. */
 export const usageTracked = event({
   subject: "usage.tracked",
   summary: "Usage was recorded and priced",
   data: z.object({
-    /** The usage event's id = the outbox row's id = the message's id = the consumer's key. */
-    id: z.uuid(),
+    id: z.uuid().describe("The usage event's id = the outbox row's id = the message's id = the consumer's key."),
     source: z.string(),
     source_event_id: z.string(),
     user_id: z.string(),
     service: z.string(),
     model: z.string().nullable(),
-    /** What credits takes: 0 for free usage. */
-    charged: MoneyText,
+    charged: MoneyText.describe("What credits takes: 0 for free usage."),
     cost_breakdown: CostBreakdown,
     is_free: z.boolean(),
-    /** What free usage would have cost on the paid sibling of the same model. */
-    free_value: MoneyText,
+    free_value: MoneyText.describe("What free usage would have cost on the paid sibling of the same model."),
     hold_id: z.string().nullable(),
-    occurred_at: Instant,
+    occurred_at: Moment,
   }),
 });
 
@@ -182,23 +195,28 @@ const End = z
 
 /** A period as a query states it: an end that is an instant is exclusive, an end that is a date includes its day. */
 const Period = {
-  start_date: z.union([Instant, Day], PERIOD_HELP).refine(isReadable, READABLE).optional(),
-  end_date: End.optional(),
+  start_date: z
+    .union([Instant, Day], PERIOD_HELP)
+    .refine(isReadable, READABLE)
+    .optional()
+    .describe("Where the period starts: a time, or a UTC date."),
+  end_date: End.optional().describe("Where it ends: a time (exclusive), or a UTC date whose day is included."),
 };
 
 const Whole = z.number().int();
-const PeriodRead = z.object({ start: Instant, end: Instant });
+const PeriodRead = z.object({ start: Moment, end: Moment });
 
-export const UsageSummary = z.object({
-  total_events: Whole,
-  total_tokens: Whole,
-  total_cost: MoneyText,
-  free_tier_events: Whole,
-  paid_tier_events: Whole,
-  services: z.record(z.string(), z.object({ event_count: Whole, tokens: Whole, cost: MoneyText })),
-  /** What was read: a period older than the kept events is cut to whole hours. */
-  period: PeriodRead,
-});
+export const UsageSummary = z
+  .object({
+    total_events: Whole,
+    total_tokens: Whole,
+    total_cost: MoneyText,
+    free_tier_events: Whole,
+    paid_tier_events: Whole,
+    services: z.record(z.string(), z.object({ event_count: Whole, tokens: Whole, cost: MoneyText })),
+    period: PeriodRead.describe("What was read: a period older than the kept events is cut to whole hours."),
+  })
+  .meta({ id: "UsageSummary" });
 
 export const usageSummary = command({
   subject: "usage.summary",
@@ -223,8 +241,7 @@ export const usageByModel = command({
       event_count: Whole,
       total_tokens: Whole,
       total_cost: MoneyText,
-      /** Tokens per event, rounded to two places. */
-      avg_tokens: z.number(),
+      avg_tokens: z.number().describe("Tokens per event, rounded to two places."),
       free_events: Whole,
     }),
   ),

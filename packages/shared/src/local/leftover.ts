@@ -17,11 +17,16 @@ export interface Leftover {
  * one was running. A process that is not ours is left alone; one that does not end within `graceMs` is killed.
  */
 export async function endLeftover({ pidFile, mark, signal, graceMs = 5000 }: Leftover): Promise<boolean> {
-  const pid = Number((await readFile(pidFile, "utf8").catch(() => "")).split("\n")[0]);
-  const isOurs = pid > 0 && (await commandLine(pid)).includes(mark);
-  if (isOurs) await end(pid, signal, graceMs);
+  const pid = await runningOf({ pidFile, mark });
+  if (pid !== undefined) await end(pid, signal, graceMs);
   await rm(pidFile, { force: true });
-  return isOurs;
+  return pid !== undefined;
+}
+
+/** The process that a pid file names, while it runs and is ours. */
+export async function runningOf({ pidFile, mark }: Pick<Leftover, "pidFile" | "mark">): Promise<number | undefined> {
+  const pid = Number((await readFile(pidFile, "utf8").catch(() => "")).split("\n")[0]);
+  return pid > 0 && (await commandLine(pid)).includes(mark) ? pid : undefined;
 }
 
 async function end(pid: number, signal: NodeJS.Signals, graceMs: number): Promise<void> {

@@ -1,9 +1,9 @@
 /** A real NATS server of our own, with JetStream on files. */
 import { mkdir, writeFile } from "node:fs/promises";
-import { resolve } from "node:path";
+import { dirname, relative, resolve } from "node:path";
 import { startDaemon, type Daemon } from "./daemon.ts";
 import { dyingWithUs } from "./launch.ts";
-import { endLeftover } from "./leftover.ts";
+import { endLeftover, runningOf, send } from "./leftover.ts";
 import { findNats } from "./nats-binary.ts";
 import { greeting } from "./ports.ts";
 
@@ -12,6 +12,8 @@ export interface NatsOptions {
   readonly storeDir: string;
   readonly port: number;
   readonly logFile: string;
+  /** Who may do what, in the broker's own words (`authorization`); without it anybody may do anything. */
+  readonly usersFile?: string;
 }
 
 const STORE_MAX_BYTES = 64 * 1024 ** 3;
@@ -27,13 +29,13 @@ export interface LocalNats extends Daemon {
  * Starts a broker on 127.0.0.1 and settles when it takes connections. What an earlier run left running on the same
  * store is ended first. Throws with the server's own words where it does not start.
  */
-export async function startNats({ storeDir, port, logFile }: NatsOptions): Promise<LocalNats> {
+export async function startNats({ storeDir, port, logFile, usersFile }: NatsOptions): Promise<LocalNats> {
   const store = resolve(storeDir);
   const program = await findNats();
   await mkdir(store, { recursive: true });
   await endLeftoverNats(store);
   const config = `${store}.conf`;
-  await writeFile(config, configuration(store));
+  await writeFile(config, configuration(store) + (usersFile === undefined ? "" : inclusion(config, usersFile)));
   const command = [
     program,
     "-c",
@@ -61,6 +63,19 @@ export async function startNats({ storeDir, port, logFile }: NatsOptions): Promi
  */
 function configuration(store: string): string {
   return `jetstream { store_dir: ${JSON.stringify(store)}, max_file_store: ${STORE_MAX_BYTES} }\nmax_payload: ${PAYLOAD_MAX_BYTES}\n`;
+}
+
+/** The broker takes a path from the folder of the file that names it, and nothing else. */
+function inclusion(config: string, file: string): string {
+  return `include ${JSON.stringify(relative(dirname(config), resolve(file)))}\n`;
+}
+
+/** Lets the broker that runs on this store read its users anew; answers whether one runs. Whose permissions are as before stays connected. */
+export async function reloadNats(storeDir: string): Promise<boolean> {
+  const store = resolve(storeDir);
+  const pid = await runningOf({ pidFile: pidFileOf(store), mark: store });
+  if (pid !== undefined) send(pid, "SIGHUP");
+  return pid !== undefined;
 }
 
 /** Ends the broker that a killed run left on this store; answers whether there was one. */

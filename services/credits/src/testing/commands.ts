@@ -5,6 +5,7 @@ import { decimal, ZERO } from "@tollbooth/shared/money";
 import type { Account, Line, PeriodCharge } from "../account.ts";
 import type {
   AddDiscount,
+  CaptureHold,
   Charge,
   Command,
   Correct,
@@ -95,6 +96,7 @@ export const hold = (holdId: string, amount: string, days = 1): CreateHold => ({
   amount: decimal(amount),
   ttlMs: days * DAY_MS,
 });
+export const capture = (holdId: string, amount: string): CaptureHold => ({ kind: "capture", ...use(amount), holdId });
 export const release = (holdId: string): ReleaseHold => ({ kind: "release", holdId });
 export const refund = (amount: string, line?: number): Refund => ({
   kind: "refund",
@@ -184,6 +186,7 @@ export const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   fc.tuple(anyAmount, anyAmount).map(([amount, freeValue]) => charge(amount, { freeValue })),
   fc.tuple(fc.oneof(anyAmount, fc.constant("0")), anyHoldId).map(([amount, holdId]) => charge(amount, { holdId })),
   fc.tuple(anyHoldId, anyAmount, fc.integer({ min: 1, max: 5 })).map(([id, amount, days]) => hold(id, amount, days)),
+  fc.tuple(anyHoldId, fc.oneof(anyAmount, fc.constant("0"))).map(([id, amount]) => capture(id, amount)),
   anyHoldId.map(release),
   fc
     .tuple(anyAmount, fc.option(fc.integer({ min: 1, max: 20 })))

@@ -1,6 +1,6 @@
 /**
  * Whether the tests of the pure ledger would notice: breaks the ledger in the ways that mutants.md lists, one at a time, in a
- * copy, and runs the unit tests of credits on each. `node bench/mutants.mjs [words]` runs those whose title has these words.
+ * copy, and runs the unit tests of credits on each. `npm run bench -- mutants [words]` runs those whose title has these words.
  * Exit code 1 where one survives.
  */
 import { spawn } from "node:child_process";
@@ -9,8 +9,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const LIST = fileURLToPath(new URL("mutants.md", import.meta.url));
+interface Mutant {
+  readonly file: string;
+  readonly breaks: string;
+  /** The one text of the file that it changes, and what stands there instead. */
+  readonly from: string;
+  readonly to: string;
+}
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const LIST = join(ROOT, "bench/mutants.md");
 const SOURCES = "services/credits/src";
 const COPIED = ["services/credits", "docs/LEDGER.md", "package.json", "vitest.config.ts", "tsconfig.base.json"];
 /** A mutant may loop for ever: then it is noticed too. */
@@ -19,38 +27,35 @@ const MUTANT = /^### (?<file>[\w.]+): (?<breaks>.+)\n+```diff\n(?<from>(?:-.*\n)
 
 await main(process.argv.slice(2).join(" "));
 
-async function main(words) {
+async function main(words: string): Promise<void> {
   const mutants = (await readMutants()).filter(({ file, breaks }) => `${file}: ${breaks}`.includes(words));
   const folder = await copy();
   try {
     if (!(await passes(folder))) throw new Error("the tests fail on the ledger as it is");
-    const survivors = [];
+    let survived = 0;
     for (const [i, mutant] of mutants.entries()) {
       const begin = performance.now();
       const isNoticed = await isKilled(folder, mutant);
-      if (!isNoticed) survivors.push(mutant);
+      if (!isNoticed) survived += 1;
       const seconds = ((performance.now() - begin) / 1000).toFixed(1).padStart(5);
-      console.log(
-        `${String(i + 1).padStart(3)} ${isNoticed ? "killed  " : "SURVIVED"} ${seconds} s  ${mutant.file}: ${mutant.breaks}`,
-      );
+      const verdict = isNoticed ? "killed  " : "SURVIVED";
+      console.log(`${String(i + 1).padStart(3)} ${verdict} ${seconds} s  ${mutant.file}: ${mutant.breaks}`);
     }
-    console.log(
-      `\n${mutants.length} mutants, ${mutants.length - survivors.length} killed, ${survivors.length} survived`,
-    );
-    process.exitCode = survivors.length === 0 && mutants.length > 0 ? 0 : 1;
+    console.log(`\n${mutants.length} mutants, ${mutants.length - survived} killed, ${survived} survived`);
+    process.exitCode = survived === 0 && mutants.length > 0 ? 0 : 1;
   } finally {
     await rm(folder, { recursive: true });
   }
 }
 
-/** Each with the one place in its file that it changes. */
-async function readMutants() {
+/** Throws where one of them is not of the code as it is. */
+async function readMutants(): Promise<Mutant[]> {
   const text = await readFile(LIST, "utf8");
-  const mutants = [...text.matchAll(MUTANT)].map(({ groups }) => ({
-    file: groups.file,
-    breaks: groups.breaks,
-    from: unmarked(groups.from),
-    to: unmarked(groups.to),
+  const mutants = [...text.matchAll(MUTANT)].map(({ groups = {} }) => ({
+    file: groups.file ?? "",
+    breaks: groups.breaks ?? "",
+    from: unmarked(groups.from ?? ""),
+    to: unmarked(groups.to ?? ""),
   }));
   const headings = text.match(/^### /gm)?.length;
   if (mutants.length !== headings) throw new Error(`${headings} headings, but ${mutants.length} mutants can be read`);
@@ -61,7 +66,7 @@ async function readMutants() {
   return mutants;
 }
 
-function unmarked(lines) {
+function unmarked(lines: string): string {
   return lines
     .trimEnd()
     .split("\n")
@@ -70,24 +75,22 @@ function unmarked(lines) {
 }
 
 /** A folder in which the unit tests of credits run, on sources of its own. */
-async function copy() {
+async function copy(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "tollbooth-mutants-"));
   for (const path of COPIED) await cp(join(ROOT, path), join(folder, path), { recursive: true, filter: isSource });
   for (const path of ["node_modules", "packages"]) await symlink(join(ROOT, path), join(folder, path));
   return folder;
 }
 
-function isSource(path) {
+function isSource(path: string): boolean {
   return !/\/(dist|\.turbo)$/.test(path);
 }
 
-async function isKilled(folder, { file, from, to }) {
+async function isKilled(folder: string, { file, from, to }: Mutant): Promise<boolean> {
   const path = join(folder, SOURCES, file);
   const text = await readFile(path, "utf8");
-  await writeFile(
-    path,
-    text.replace(from, () => to),
-  );
+  const broken = text.replace(from, () => to);
+  await writeFile(path, broken);
   try {
     return !(await passes(folder));
   } finally {
@@ -96,7 +99,7 @@ async function isKilled(folder, { file, from, to }) {
 }
 
 /** The laws take long: they are for mutants that the rest lets live. */
-async function passes(folder) {
+async function passes(folder: string): Promise<boolean> {
   const files = (await readdir(join(folder, SOURCES))).filter((name) => /(?<!\.int)\.test\.ts$/.test(name));
   const quick = files.filter((name) => !name.includes(".laws."));
   const slow = files.filter((name) => name.includes(".laws."));
@@ -104,17 +107,14 @@ async function passes(folder) {
 }
 
 /** Whether these tests pass. Throws where they cannot even be run. */
-function run(folder, files) {
+function run(folder: string, files: readonly string[]): Promise<boolean> {
   const vitest = join(ROOT, "node_modules/vitest/vitest.mjs");
   const argv = [vitest, "run", "--project", "unit", "--bail", "1", ...files.map((name) => `${SOURCES}/${name}`)];
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, argv, {
-      cwd: folder,
-      timeout: TIMEOUT_MS,
-      env: { ...process.env, NO_COLOR: "1" },
-    });
+    const env = { ...process.env, NO_COLOR: "1" };
+    const child = spawn(process.execPath, argv, { cwd: folder, timeout: TIMEOUT_MS, env });
     let said = "";
-    for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (said += text));
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (text: Buffer) => (said += text.toString()));
     child.once("close", (code, signal) => {
       if (code === 0 || signal !== null || /Failed Tests \d/.test(said)) resolve(code === 0);
       else reject(new Error(`the tests could not be run:\n${said}`));

@@ -1,0 +1,104 @@
+/**
+ * How long until an act shows in the balance, on an idle platform of its own: `POST /usage/track` lowers it, and
+ * `POST /coupons/redeem` raises it, through outbox, broker and inbox. Counted from the request's first byte to the first
+ * answer of `GET /balance` that shows it; the books are audited afterwards. `npm run bench -- latency`.
+ */
+import { mkdtemp, rm, chmod } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Table from "cli-table3";
+import { Command } from "commander";
+import { createCoupon, redeemCoupon } from "@tollbooth/shared/contracts/coupons";
+import { getBalance } from "@tollbooth/shared/contracts/credits";
+import { trackUsage } from "@tollbooth/shared/contracts/usage";
+import { audit, quiet } from "@tollbooth/tools/books";
+import { Rest } from "@tollbooth/tools/demo/rest";
+import { openBooks } from "@tollbooth/tools/ledgers";
+import { Platform } from "@tollbooth/tools/platform";
+
+const SHOWS_WITHIN_MS = 10_000;
+const WARM_UP = 20;
+
+const command = new Command("npm run bench -- latency")
+  .description("Measures how long until usage and coupons show in the balance of an idle platform.")
+  .option("--rounds <number>", "how often each is measured", Number, 200)
+  .option("--json", "for programs")
+  .parse();
+const { rounds, json } = command.opts<{ rounds: number; json?: true }>();
+
+const folder = await mkdtemp(join(tmpdir(), "tollbooth-bench-"));
+// Root's Postgres runs as somebody else.
+await chmod(folder, 0o711);
+// Whoever asks as often as the answer comes would be told to wait.
+const platform = await Platform.start({ folder, env: { ...process.env, RATE_LIMIT_USER: "999999999" } });
+try {
+  const figures = await measure(platform);
+  console.log(json ? JSON.stringify(figures, undefined, 2) : tableOf(figures));
+} finally {
+  await platform.stop();
+  await rm(folder, { recursive: true });
+}
+
+type Figures = Readonly<Record<string, { min: number; median: number; p99: number; max: number }>>;
+
+async function measure({ gatewayUrl, databaseUrls }: Platform): Promise<Figures> {
+  const rest = new Rest(gatewayUrl);
+  const user = { token: await platform.tokenFor("alice", ["user"]) };
+  const admin = { token: await platform.tokenFor("admin", ["admin"]) };
+  const balance = async () => (await rest.ask(getBalance, {}, user)).balance.toFixed();
+  const use = { service: "bench", cost: "0.000001" };
+  const coupon = { coupon_type: "credit_bonus", value: "0.01" } as const;
+
+  const track: number[] = [];
+  const redeem: number[] = [];
+  for (let i = -WARM_UP; i < rounds; i++) {
+    const { code } = await rest.ask(createCoupon, coupon, admin);
+    const tracked = await shows(balance, async () => rest.ask(trackUsage, use, user));
+    const redeemed = await shows(balance, async () => rest.ask(redeemCoupon, { code }, user));
+    if (i < 0) continue;
+    track.push(tracked);
+    redeem.push(redeemed);
+  }
+  if (rest.repeated > 0) throw new Error("requests had to be sent again: their times say nothing");
+  await requireBalanced(databaseUrls);
+  return { "POST /usage/track": summary(track), "POST /coupons/redeem": summary(redeem) };
+}
+
+/** Milliseconds from an act until the balance is another one. */
+async function shows(balance: () => Promise<string>, act: () => Promise<unknown>): Promise<number> {
+  const before = await balance();
+  const begin = performance.now();
+  await act();
+  // As often as the answer comes: a pause between would be measured too.
+  while ((await balance()) === before) {
+    if (performance.now() - begin > SHOWS_WITHIN_MS) throw new Error("the balance has not changed in time");
+  }
+  return performance.now() - begin;
+}
+
+async function requireBalanced(databaseUrls: Platform["databaseUrls"]): Promise<void> {
+  const books = openBooks(databaseUrls, "bench");
+  try {
+    await quiet(books, SHOWS_WITHIN_MS);
+    const broken = (await audit(books)).flatMap(({ breaches }) => breaches);
+    if (broken.length > 0) throw new Error(`the books do not balance: ${broken.join("; ")}`);
+  } finally {
+    await books.close();
+  }
+}
+
+function summary(times: readonly number[]): Figures[string] {
+  const sorted = times.toSorted((a, b) => a - b);
+  const at = (share: number) => Number((sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN).toFixed(1));
+  return { min: at(0), median: at(0.5), p99: at(0.99), max: at(1) };
+}
+
+function tableOf(figures: Figures): string {
+  const table = new Table({
+    head: ["until it shows in the balance, ms", "min", "median", "p99", "max"],
+    style: { head: [], border: [] },
+    colAligns: ["left", "right", "right", "right", "right"],
+  });
+  for (const [name, { min, median, p99, max }] of Object.entries(figures)) table.push([name, min, median, p99, max]);
+  return `${table.toString()}\n${rounds} rounds each, one after the other. The books balance.`;
+}

@@ -1,0 +1,122 @@
+/**
+ * Who may do what on the broker, generated from the contracts, the streams and one row a service. A service has no right
+ * that is not written here: one that is new needs its row, and what it asks of others belongs into it.
+ */
+import type { Command } from "@tollbooth/shared/contract";
+import { commands, events } from "@tollbooth/shared/contracts/all";
+import { explainUsage } from "@tollbooth/shared/contracts/explain";
+import { usageEventOutcomes } from "@tollbooth/shared/contracts/usage";
+import { inboxOf } from "@tollbooth/shared/nkeys";
+import { streams, type Stream } from "@tollbooth/shared/streams";
+import type { Service } from "../service.ts";
+
+/** What a user may publish and where he may listen: subjects, and `subject queue` where he may only share the listening. */
+export interface Permissions {
+  readonly publish: readonly string[];
+  readonly subscribe: readonly string[];
+  /** He may answer what he was asked, once each. */
+  readonly answers: boolean;
+}
+
+interface Row {
+  /** What it asks of other services. How its own facts fared it may ask anyway: that follows from what it owns. */
+  readonly asks?: readonly Command[];
+  /** The streams that it makes. */
+  readonly owns?: readonly Stream[];
+  /** The streams that it reads, and its name there. */
+  readonly reads?: readonly { readonly stream: Stream; readonly durable: string; readonly subject: string }[];
+}
+
+/** Only the gateway asks in people's names: whatever has a route. */
+const ROUTED = Object.values(commands)
+  .flat()
+  .filter(({ http, access }) => http !== undefined && access !== "internal");
+
+// prettier-ignore
+export const ROWS: Readonly<Record<Service, Row>> = {
+  gateway: { asks: ROUTED },
+  credits: { asks: [explainUsage], owns: [streams.credits], reads: [confirmed(streams.usage), confirmed(streams.coupons)] },
+  usage:   { owns: [streams.usageReports, streams.usage], reads: [{ stream: streams.usageReports, durable: "usage", subject: streams.usageReports.subjects[0] }] },
+  coupons: { owns: [streams.coupons] },
+};
+
+/** Whoever looks after the platform: he asks everything and sees every fact, and makes or answers none. */
+export const OPERATOR = "operator";
+
+/** The permissions of our services and of the operator, by their names. */
+export function ourUsers(): ReadonlyMap<string, Permissions> {
+  const services = Object.entries(ROWS).map(([service, row]) => [service, serviceMay(service, row)] as const);
+  return new Map([...services, [OPERATOR, operatorMay()]]);
+}
+
+/** The name of the user that reports usage as this source. */
+export function reporterName(source: string): string {
+  return `reporter-${source}`;
+}
+
+/** A reporter tells what was used, as one source, and asks what became of it. */
+export function reporterMay(source: string): Permissions {
+  const subject = streams.usageReports.subjects[0].replace("*", source);
+  return {
+    publish: [subject, usageEventOutcomes.subject],
+    subscribe: [inboxSubject(reporterName(source))],
+    answers: false,
+  };
+}
+
+function serviceMay(service: string, { asks = [], owns = [], reads = [] }: Row): Permissions {
+  // The gateway alone has no words of its own: it answers HTTP.
+  const answered = service in commands;
+  const outcomes = owns.flatMap(({ confirmedBy }) => (confirmedBy === undefined ? [] : [confirmedBy]));
+  const pinged = service === "gateway" ? Object.keys(commands).map((name) => `$SRV.PING.${name}`) : [];
+  const facts = answered ? events[service as keyof typeof events] : [];
+  return {
+    publish: [
+      ...[...asks, ...outcomes.map((by) => by.outcomes)].map(({ subject }) => subject),
+      ...pinged,
+      ...facts.map(({ subject }) => subject),
+      ...owns.flatMap(streamApi),
+      ...reads.flatMap(consumerApi),
+    ],
+    subscribe: [
+      inboxSubject(service),
+      // Never but in the queue: who listened beside it would hear every question, and could answer it first.
+      ...(answered ? [`${service}.> ${service}`, "$SRV.*", `$SRV.*.${service}`, `$SRV.*.${service}.*`] : []),
+    ],
+    answers: answered,
+  };
+}
+
+function operatorMay(): Permissions {
+  const asked = Object.values(commands).flat();
+  const facts = Object.values<Stream>(streams).flatMap(({ subjects }) => subjects);
+  return {
+    // A report is no fact yet: he may bring those that a reporter has lost its key for.
+    publish: [...asked.map(({ subject }) => subject), ...streams.usageReports.subjects, "$SRV.>", "$JS.API.>"],
+    subscribe: [inboxSubject(OPERATOR), ...facts],
+    answers: false,
+  };
+}
+
+/** A stream is made, changed and looked at by its owner; the confirmer looks at its reader too. Nobody empties or deletes it. */
+function streamApi({ name, confirmedBy }: Stream): string[] {
+  const looks = confirmedBy === undefined ? [] : [`$JS.API.CONSUMER.INFO.${name}.${confirmedBy.durable}`];
+  return [...["INFO", "CREATE", "UPDATE"].map((verb) => `$JS.API.STREAM.${verb}.${name}`), ...looks];
+}
+
+function consumerApi({ stream: { name }, durable, subject }: NonNullable<Row["reads"]>[number]): string[] {
+  return [
+    `$JS.API.CONSUMER.INFO.${name}.${durable}`,
+    `$JS.API.CONSUMER.CREATE.${name}.${durable}.${subject}`,
+    `$JS.API.CONSUMER.MSG.NEXT.${name}.${durable}`,
+    `$JS.ACK.${name}.${durable}.>`,
+  ];
+}
+
+function confirmed(stream: Stream & Required<Pick<Stream, "confirmedBy">>) {
+  return { stream, durable: stream.confirmedBy.durable, subject: stream.subjects[0] };
+}
+
+function inboxSubject(user: string): string {
+  return `${inboxOf(user)}.>`;
+}

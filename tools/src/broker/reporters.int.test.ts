@@ -1,0 +1,94 @@
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, describe, expect, inject, onTestFinished, test } from "vitest";
+import { openBus, type Bus } from "@tollbooth/shared/bus";
+import { until } from "@tollbooth/shared/local/condition";
+import { reloadNats, startNats } from "@tollbooth/shared/local/nats";
+import { freePort } from "@tollbooth/shared/local/ports";
+import { openLog } from "@tollbooth/shared/log";
+import { newKeyPair, seedFile } from "@tollbooth/shared/nkeys";
+import { testFolder } from "@tollbooth/shared/testing/find";
+import { addReporter, openUsers, removeReporter } from "./keys.ts";
+
+// Users are for a broker that we start.
+const isOurs = inject("servers").nats.kind === "program";
+if (!isOurs) console.log("reporters on the broker: skipped, because the tests have no nats-server to start");
+const { folder, remove } = await testFolder("reporters");
+const keys = join(folder, "broker");
+const storeDir = join(folder, "store");
+const usersFile = await openUsers(keys);
+const broker = isOurs
+  ? await startNats({ storeDir, port: await freePort(), logFile: join(folder, "log"), usersFile })
+  : undefined;
+afterAll(async () => {
+  await broker?.stop();
+  await remove();
+});
+
+async function as(name: string, of = keys): Promise<Bus> {
+  const bus = await openBus({ url: broker?.url ?? "", keys: of, name, log: openLog("test", "silent") });
+  onTestFinished(() => bus.connection.close());
+  return bus;
+}
+
+/** Settles when the broker takes a user in. Who comes just while it reads its users waits 5 s in vain, and comes again. */
+async function isIn(name: string): Promise<boolean> {
+  return until(() => as(name).then(Boolean, () => false), 15_000);
+}
+
+describe.runIf(isOurs)("a reporter", () => {
+  test("that is added while the broker runs is in, and nobody else loses his connection", async () => {
+    const credits = await as("credits");
+    let losses = 0;
+    credits.onReconnect(() => losses++);
+    await addReporter(keys, "late");
+    expect(await reloadNats(storeDir)).toBe(true);
+    expect(await isIn("reporter-late")).toBe(true);
+    await credits.connection.flush();
+    expect(losses).toBe(0);
+  });
+
+  test("that is removed loses his connection and does not come in again", async () => {
+    await addReporter(keys, "gone");
+    await reloadNats(storeDir);
+    expect(await isIn("reporter-gone")).toBe(true);
+    const bus = await as("reporter-gone");
+    expect(await removeReporter(keys, "gone")).toBe(true);
+    await reloadNats(storeDir);
+    expect(await until(() => !bus.connected(), 5_000)).toBe(true);
+    await expect(as("reporter-gone")).rejects.toThrow("there is no seed");
+    expect(await removeReporter(keys, "gone")).toBe(false);
+  });
+
+  test("may bring a public key of his own, and nobody here has its seed", async () => {
+    const { publicKey } = newKeyPair();
+    await addReporter(keys, "own", publicKey);
+    expect(await readFile(usersFile, "utf8")).toContain(publicKey);
+    await expect(stat(seedFile(keys, "reporter-own"))).rejects.toThrow("ENOENT");
+    await addReporter(keys, "another");
+    expect(await readFile(usersFile, "utf8")).toContain(publicKey);
+  });
+
+  test.each([
+    { name: "two tokens", source: "a.b", says: "letters, digits" },
+    { name: "everybody", source: "*", says: "letters, digits" },
+    { name: "what people report over REST", source: "user", says: "belongs to Tollbooth" },
+    { name: "a service of ours", source: "credits", says: "belongs to Tollbooth" },
+  ])("cannot be $name", async ({ source, says }) => {
+    await expect(addReporter(keys, source)).rejects.toThrow(says);
+  });
+
+  test("cannot be let in by something that is no public key", async () => {
+    const { seed, publicKey } = newKeyPair();
+    for (const wrong of [seed, `${publicKey.slice(0, -1)}A`, 'U" } '])
+      await expect(addReporter(keys, "wrong", wrong)).rejects.toThrow("is no public key of a user");
+  });
+});
+
+test("only its owner can read a seed, and a key that is there is kept", async () => {
+  const before = await readFile(seedFile(keys, "credits"), "utf8");
+  await openUsers(keys);
+  expect(await readFile(seedFile(keys, "credits"), "utf8")).toBe(before);
+  const { mode } = await stat(seedFile(keys, "credits"));
+  expect(mode & 0o077).toBe(0);
+});

@@ -29,7 +29,7 @@ export const HOUSE: Readonly<Record<string, Rooms>> = {
     main: ["main", "config"],
     doors: ["handlers"],
     middle: ["redeeming"],
-    stores: ["coupons.store", "laws"],
+    stores: ["coupons.store", "retelling.store", "laws"],
     pure: ["code", "redemption"],
   },
   openrouter: {
@@ -44,7 +44,7 @@ export const HOUSE: Readonly<Record<string, Rooms>> = {
     main: ["main", "config"],
     doors: ["handlers", "price-handlers", "report", "dead-letters"],
     middle: ["event", "partitions", "prices", "record", "tracker"],
-    stores: ["store", "dead-letters.store", "partitions.store", "prices.store", "reads.store", "explain.store", "laws"],
+    stores: ["store", "dead-letters.store", "partitions.store", "prices.store", "reads.store", "explain.store", "retelling.store", "laws"],
     pure: ["catalogue", "cost", "group", "match", "period", "price", "price-change", "price-list", "quantities", "tally"],
   },
   gateway: {

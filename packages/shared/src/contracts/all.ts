@@ -12,7 +12,7 @@ import * as usage from "./usage.ts";
 
 type Service = "credits" | "usage" | "coupons" | "openrouter";
 
-function only<K extends "command" | "event">(kind: K, room: Record<string, unknown>) {
+function only<K extends "command" | "event" | "report">(kind: K, room: Record<string, unknown>) {
   const isOne = (value: unknown): value is K extends "command" ? Command : Event =>
     typeof value === "object" && value !== null && "kind" in value && value.kind === kind;
   // A module's own order depends on who loads it.
@@ -50,3 +50,6 @@ export const events: Readonly<Record<Service, readonly Event[]>> = {
   coupons: only("event", coupons),
   openrouter: only("event", openrouter),
 };
+
+/** What reporters tell each service; no service of ours may publish it. */
+export const reports: Readonly<Partial<Record<Service, readonly Event[]>>> = { usage: only("report", usage) };

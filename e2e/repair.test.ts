@@ -8,12 +8,12 @@ import { until } from "@tollbooth/shared/local/condition";
 import { sql, type Sql } from "@tollbooth/shared/sql";
 import { Streams, streams as allStreams } from "@tollbooth/shared/streams";
 import type { Finding } from "../tools/src/books.ts";
-import { forEachOwner, type Owner } from "../tools/src/databases.ts";
+import { databaseSetting, forEachOwner, OWNERS, rolesOf, type Owner } from "../tools/src/databases.ts";
 import type { Repair } from "../tools/src/repair.ts";
 import { testBus } from "./harness/bus.ts";
 import { Person, somebody } from "./harness/person.ts";
 import { openPlatform, superuserUrl } from "./harness/platform.ts";
-import { tool } from "./harness/tool.ts";
+import { tool, toolWith } from "./harness/tool.ts";
 
 const own = await openPlatform("repair");
 const { platform, reach, folder: home } = own;
@@ -22,9 +22,10 @@ const WITHIN_MS = 10_000;
 let db: Record<Owner, Db>;
 
 beforeAll(async () => {
-  const urls = forEachOwner((owner) => superuserUrl(home, owner));
-  const open = async (owner: Owner): Promise<Db> => openDb({ url: await urls[owner], name: "e2e", poolMax: 1 });
-  db = { credits: await open("credits"), usage: await open("usage"), coupons: await open("coupons") };
+  const urls = new Map(
+    await Promise.all(OWNERS.map(async (owner) => [owner, await superuserUrl(home, owner)] as const)),
+  );
+  db = forEachOwner((owner) => openDb({ url: urls.get(owner) ?? "", name: "e2e", poolMax: 1 }));
 });
 afterAll(async () => {
   await Promise.all(Object.values(db).map((each) => each.close()));
@@ -159,6 +160,56 @@ test("what has its effect and lost its inbox row is told, and not driven again",
   await db.credits.run(sql`insert into inbox select * from aside`);
   await db.credits.run(sql`drop table aside`);
   expect(await audited("--repair", "--wait", "1")).toMatchObject({ code: 0, broken: [], repairs: [] });
+});
+
+test("a database of credits that was set back to an earlier moment gets back what usage and coupons know of since", async () => {
+  const someone = await Person.of(somebody(), ["user"], reach);
+  await someone.ok(getBalance);
+  const becomes = async (balance: string) =>
+    until(async () => (await someone.ask(getBalance)).text.includes(`"balance":"${balance}"`), WITHIN_MS);
+  const { database } = rolesOf("credits");
+  const there = new URL(await superuserUrl(home, "credits"));
+  there.pathname = "/postgres";
+  const postgres = openDb({ url: there.href, name: "e2e", poolMax: 1 });
+  const without = async (work: () => Promise<void>) => {
+    await platform.part("credits").stop();
+    await command(`select pg_terminate_backend(pid) from pg_stat_activity where datname = '${database}'`);
+    await work();
+    await platform.part("credits").start();
+    await platform.ready();
+  };
+  const command = async (text: string) => void (await postgres.run({ text, values: [] }));
+  await without(() => command(`create database earlier template ${database}`));
+  for (const cost of ["0.25", "0.5", "0.75"]) await someone.ok(trackUsage, { service: "chat", cost });
+  await redeem(someone);
+  expect(await becomes("5.500000000000")).toBe(true);
+  expect(await audited("--wait", "10")).toMatchObject({ code: 0 });
+
+  await without(async () => {
+    await command(`drop database ${database} with (force)`);
+    await command(`alter database earlier rename to ${database}`);
+  });
+  await postgres.close();
+  expect(await audited("--wait", "1")).toMatchObject({ code: 1, broken: [2, 4, 6] });
+  const { code, repairs } = await audited("--repair", "--wait", "5");
+  expect([code, repairs.map(({ of, events }) => [of, events.length])]).toEqual([
+    0,
+    [
+      ["usage", 3],
+      ["coupons", 1],
+    ],
+  ]);
+  expect(await becomes("5.500000000000")).toBe(true);
+});
+
+test("a repair that was given the audit's addresses says in one sentence whose it needs", async () => {
+  const settings: NodeJS.ProcessEnv = {};
+  for (const owner of OWNERS) settings[databaseSetting(owner)] = reach.auditUrls[owner];
+  expect(await toolWith(settings, home, "audit", "--repair", "--wait", "1")).toMatchObject({
+    code: 1,
+    out: "",
+    err: "A repair writes to outboxes, and this role may not: give it CREDITS_DATABASE_URL as credits has it.\n",
+  });
 });
 
 test("for people it says what it did, and that there is nothing to do", async () => {

@@ -46,7 +46,7 @@ test("a watch tells each round in a line and to a scraper, sits out a database t
   const someone = await Person.of(somebody(), ["user"], reach);
   await someone.ok(getBalance);
   const port = await freePort();
-  const watch = watched({ METRICS_PORT: String(port) });
+  const watch = watched({ AUDIT_METRICS_PORT: String(port) });
   const says = (what: RegExp) => until(() => what.test(watch.lines().at(-1) ?? ""), WITHIN_MS);
   const metrics = () => scrape(port);
   expect(await says(/^20\d\d-\S+Z ok \(\d+ laws, \d+\.\d s\)$/)).toBe(true);

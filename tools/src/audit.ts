@@ -2,6 +2,9 @@
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { commonSettings, metricsSettings, readConfig } from "@tollbooth/shared/config";
+import { openLog } from "@tollbooth/shared/log";
+import { openScrape } from "@tollbooth/shared/scrape";
 import { withBus } from "./asking.ts";
 import { attach, type Attached } from "./attach.ts";
 import { audit, quiet, type Finding } from "./books.ts";
@@ -12,7 +15,7 @@ import type { Books } from "./reconcile.ts";
 import { repair, type Repair } from "./repair.ts";
 import { keepRoot, rootsThatDiffer } from "./roots.ts";
 import { watch } from "./watch.ts";
-import { serveMetrics } from "./watch-metrics.ts";
+import { watchRounds } from "./watch-metrics.ts";
 
 interface Options {
   readonly wait: number;
@@ -22,6 +25,8 @@ interface Options {
   readonly every: number;
   readonly json?: true;
 }
+
+const settings = { METRICS_HOST: commonSettings.METRICS_HOST, ...metricsSettings("AUDIT") };
 
 const command: Command = new Command("npm run audit --")
   .description("Tries every law of the books and says where one does not hold. Exit code 1 when anything differs.")
@@ -35,7 +40,7 @@ const command: Command = new Command("npm run audit --")
   .addOption(new Option("--watch", "try every law again and again until Ctrl-C, one line a round").conflicts("repair"))
   .option("--every <seconds>", "pause between two rounds of a watch", seconds, 30)
   .option("--json", "for programs: an array of findings; with --repair an object, with --watch an object a line")
-  .addHelpText("after", "\nMETRICS_PORT: a watch serves its findings there as /metrics.")
+  .addHelpText("after", "\nAUDIT_METRICS_PORT: a watch serves its findings at this port, as /metrics.")
   .parse();
 const options = command.opts<Options>();
 
@@ -96,16 +101,18 @@ async function watchBooks(books: Books): Promise<void> {
   const { every, json } = options;
   const ending = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => ending.abort());
-  const port = process.env["METRICS_PORT"];
-  const metrics = port ? await serveMetrics(Number(port)) : undefined;
+  const config = readConfig(settings, process.env);
+  const metrics = { host: config.METRICS_HOST, port: config.AUDIT_METRICS_PORT };
+  const close = await openScrape({ ...metrics, log: openLog("audit", "silent") });
+  const hear = watchRounds();
   await watch({
     books,
     everyMs: every * 1000,
     signal: ending.signal,
     tell: (line, round) => {
       console.log(json ? JSON.stringify(round) : line);
-      metrics?.hear(round);
+      hear(round);
     },
   });
-  metrics?.close();
+  await close();
 }

@@ -5,9 +5,12 @@ import type { Repair } from "./repair.ts";
 
 const NOT_OF_BOOKS = "8 and 12 are about what callers are told, not about books: faults/ and e2e/ try them.";
 
+/** Between rows; there are many, of one line each. */
+const NO_RULES = { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" };
+
 /** One row a law, then the places where one does not hold, then the verdict. */
 export function findingsTable(findings: readonly Finding[]): string {
-  const table = new Table({ head: ["", "#", "of", "law"], style: { head: [], border: [] } });
+  const table = new Table({ head: ["", "#", "of", "law"], style: { head: [], border: [] }, chars: NO_RULES });
   for (const { breaches, invariant, of, says } of findings)
     table.push([breaches.length === 0 ? "ok" : "BROKEN", invariant, of, says]);
   const broken = findings.filter(({ breaches }) => breaches.length > 0);

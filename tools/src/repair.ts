@@ -10,7 +10,7 @@ import { sql } from "@tollbooth/shared/sql";
 import { Streams, streams as allStreams, type Stream } from "@tollbooth/shared/streams";
 import { retell as retellRedemptions } from "@tollbooth/coupons/retelling.store";
 import { retell as retellEvents } from "@tollbooth/usage/retelling.store";
-import { OWNERS, type Owner } from "./databases.ts";
+import { databaseSetting, OWNERS, type Owner } from "./databases.ts";
 import { unappliedEvents, unawardedRedemptions, type Books } from "./reconcile.ts";
 
 export interface Repair {
@@ -22,6 +22,7 @@ export interface Repair {
 
 /** Repairs what can be repaired and answers what it did; nothing where there is nothing to do. Needs the services' own roles. */
 export async function repair(books: Books, bus: Bus): Promise<Repair[]> {
+  for (const owner of OWNERS) await requireRight(owner, books[owner]);
   const streams = new Streams(bus);
   const repairs: Repair[] = [
     { of: "usage", did: "told again of events that credits never heard of", events: await missedEvents(books) },
@@ -36,6 +37,17 @@ export async function repair(books: Books, bus: Bus): Promise<Repair[]> {
     );
   }
   return repairs.filter(({ events }) => events.length > 0);
+}
+
+async function requireRight(owner: Owner, db: Db): Promise<void> {
+  const { may } = await db.one(
+    z.object({ may: z.boolean() }),
+    sql`select has_table_privilege('outbox', 'update') as may`,
+  );
+  if (!may)
+    throw new Error(
+      `A repair writes to outboxes, and this role may not: give it ${databaseSetting(owner)} as ${owner} has it.`,
+    );
 }
 
 async function missedEvents(books: Books): Promise<string[]> {

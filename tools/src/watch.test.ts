@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { Finding } from "./books.ts";
 import { roundLine } from "./findings.ts";
 import { lasting } from "./watch.ts";
-import { metricsText } from "./watch-metrics.ts";
+import { breachReadings } from "./watch-metrics.ts";
 
 const finding = (of: Finding["of"], ...breaches: string[]): Finding => ({ invariant: 4, of, says: "a law", breaches });
 
@@ -23,20 +23,10 @@ test("a round is one line, whatever was found", () => {
   );
 });
 
-test("a scraper reads breaches by invariant and books, and of a round that failed only that it did", () => {
-  const at = "2026-01-31T12:00:00.000Z";
-  const findings = [finding("all", "a"), finding("all", "b"), finding("usage")];
-  const text = metricsText({ at, seconds: 0.5, findings }, 3);
-  for (const line of [
-    'tollbooth_audit_breaches{invariant="4",of="all"} 2',
-    'tollbooth_audit_breaches{invariant="4",of="usage"} 0',
-    "tollbooth_audit_success 1",
-    "tollbooth_audit_round_seconds 0.500",
-    "tollbooth_audit_last_round_timestamp_seconds 1769860800.000",
-    "tollbooth_audit_rounds_total 3",
-  ])
-    expect(text.split("\n")).toContain(line);
-  const failed = metricsText({ at, seconds: 0.5, error: "away" }, 4);
-  expect(failed).toContain("tollbooth_audit_success 0\n");
-  expect(failed).not.toContain("tollbooth_audit_breaches{");
+test("a scraper reads breaches by invariant and books, also where there are none, and none of a round that failed", () => {
+  expect(breachReadings({ findings: [finding("all", "a"), finding("all", "b"), finding("usage")] })).toEqual([
+    { labels: { invariant: "4", of: "all" }, value: 2 },
+    { labels: { invariant: "4", of: "usage" }, value: 0 },
+  ]);
+  expect(breachReadings({})).toEqual([]);
 });

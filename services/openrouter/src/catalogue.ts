@@ -43,7 +43,7 @@ export class Catalogue {
       this.#nextMs = nowMs + retryMs;
       log.warn(
         { code: Fault.from(error).code, retry_s: retryMs / 1000 },
-        `no prices from OpenRouter: ${(error as Error).message}`,
+        `OpenRouter's prices were not handed over: ${(error as Error).message}`,
       );
     }
   }

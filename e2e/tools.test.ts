@@ -64,6 +64,12 @@ describe("npm run token", () => {
 
   test("is a plain user's, where no role is said", async () => {
     const { out } = await tool(home, "token");
+    const { out: json } = await tool(home, "token", "--json");
+    expect(JSON.parse(json)).toMatchObject({
+      token: expect.stringMatching(/^ey/) as string,
+      sub: "alice",
+      roles: ["user"],
+    });
     const alice = Person.with(`Bearer ${out.trim()}`, "alice", reach);
     expect(await alice.ok(getBalance)).toMatchObject({ user_id: "alice" });
     const grant = { user_id: "alice", amount: 1, source: "test" };
@@ -276,5 +282,6 @@ describe("npm run stop", () => {
     expect(await started.ended).toBe(0);
     if (process.platform === "linux") expect(processesOf(empty.folder)).toEqual([]);
     expect(await tool(empty.folder, "stop")).toMatchObject({ code: 0, out: "Nothing was running.\n" });
+    expect(await tool(empty.folder, "stop", "--json")).toMatchObject({ code: 0, out: "[]\n" });
   });
 });

@@ -3,17 +3,28 @@ import { z } from "zod";
 import { laws as creditsLaws } from "@tollbooth/credits/laws";
 import { laws as couponsLaws } from "@tollbooth/coupons/laws";
 import { verify } from "@tollbooth/credits/verify";
-import type { Db } from "@tollbooth/shared/db";
+import { laws as openrouterLaws } from "@tollbooth/openrouter/laws";
+import type { Db, Tx } from "@tollbooth/shared/db";
 import { breachesOf, type Law } from "@tollbooth/shared/law";
 import { until } from "@tollbooth/shared/local/condition";
 import { sql } from "@tollbooth/shared/sql";
 import { laws as usageLaws } from "@tollbooth/usage/laws";
 import { OWNERS, type Owner } from "./databases.ts";
-import { awardsThatDiffer, eventsWithoutOutcome, sumsThatDiffer, type Books } from "./reconcile.ts";
+import {
+  chatsWithoutEvent,
+  SHOWN_MAX,
+  summary,
+  sumsThatDiffer,
+  unappliedEvents,
+  unawardedRedemptions,
+  type Books,
+} from "./reconcile.ts";
+import { plainKeys } from "./secrets.ts";
 
 export interface Finding {
   /** Its number in docs/ARCHITECTURE.md, "What must hold". */
   readonly invariant: number;
+  /** Whose books; "all": it lies between them, so that what is on its way can look like a breach. */
   readonly of: Owner | "all";
   readonly says: string;
   /** Where it does not hold; empty where it holds. */
@@ -22,25 +33,80 @@ export interface Finding {
 
 /** Tries every law; in the order of the invariants' numbers. */
 export async function audit(books: Books): Promise<Finding[]> {
-  const own = async (of: Owner, laws: readonly Law[]): Promise<Finding[]> => {
+  const findings: Finding[] = [
+    ...(await ofOne(books.credits, "credits", creditsLaws)),
+    ...(await ofOne(books.usage, "usage", usageLaws)),
+    ...(await ofOne(books.coupons, "coupons", couponsLaws)),
+    ...(await ofOne(books.openrouter, "openrouter", openrouterLaws)),
+    await chainFinding(books),
+    ...(await between(books)),
+    {
+      invariant: 7,
+      of: "all",
+      says: "nothing waits to be confirmed",
+      breaches: await onTheWay(books),
+    },
+    {
+      invariant: 7,
+      of: "all",
+      says: "no dead letter waits for an operator",
+      breaches: await ofAll(books, deadLetters),
+    },
+    {
+      invariant: 11,
+      of: "all",
+      says: "no provider's key stands in plain text in any table",
+      breaches: await ofAll(books, plainKeys),
+    },
+  ];
+  return findings.toSorted((a, b) => a.invariant - b.invariant);
+}
+
+/** Waits until every fact has been confirmed by its consumer; answers whether that came in time. */
+export function quiet(books: Books, withinMs: number): Promise<boolean> {
+  return until(async () => (await onTheWay(books)).length === 0, withinMs);
+}
+
+async function onTheWay(books: Books): Promise<string[]> {
+  return [...(await ofAll(books, waiting)), ...(await untold(books))];
+}
+
+/** Chats that usage is still to be told of. */
+async function untold({ openrouter }: Books): Promise<string[]> {
+  const { count } = await openrouter.one(
+    z.object({ count: z.coerce.number() }),
+    sql`select count(*) as count from routed_requests where report is not null and recorded_at is null`,
+  );
+  return count === 0 ? [] : [`openrouter: ${count} chats that usage has not got`];
+}
+
+/** Reads as of one moment and changes nothing: what is written meanwhile is no breach. */
+function atOnce<T>(db: Db, look: (tx: Tx) => Promise<T>): Promise<T> {
+  return db.tx(async (tx) => {
+    await tx.run(sql`set transaction isolation level repeatable read, read only`);
+    return look(tx);
+  });
+}
+
+function ofOne(db: Db, of: Owner, laws: readonly Law[]): Promise<Finding[]> {
+  return atOnce(db, async (tx) => {
     const findings: Finding[] = [];
     for (const law of laws)
-      findings.push({ of, invariant: law.invariant, says: law.says, breaches: await breachesOf(books[of], law) });
+      findings.push({ of, invariant: law.invariant, says: law.says, breaches: await breachesOf(tx, law) });
     return findings;
-  };
-  const outcomes = await eventsWithoutOutcome(books);
-  const chains = await verify(books.credits);
-  const awards = await awardsThatDiffer(books);
-  const findings: Finding[] = [
-    ...(await own("credits", creditsLaws)),
-    ...(await own("usage", usageLaws)),
-    ...(await own("coupons", couponsLaws)),
-    {
-      invariant: 1,
-      of: "credits",
-      says: `the hash chains of ${chains.users} journals hold, ${chains.lines} lines`,
-      breaches: chains.breaks,
-    },
+  });
+}
+
+async function chainFinding({ credits }: Books): Promise<Finding> {
+  const { users, lines, breaks } = await atOnce(credits, (tx) => verify(tx));
+  const says = `the hash chains of ${users} journals hold, ${lines} lines`;
+  return { invariant: 1, of: "credits", says, breaches: breaks };
+}
+
+async function between(books: Books): Promise<Finding[]> {
+  const chats = await chatsWithoutEvent(books);
+  const [events, awards] = [await summary(unappliedEvents(books)), await summary(unawardedRedemptions(books))];
+  return [
     {
       invariant: 2,
       of: "all",
@@ -53,44 +119,38 @@ export async function audit(books: Books): Promise<Finding[]> {
       says: `each of ${awards.checked} redemptions was awarded, for what its coupon is worth`,
       breaches: awards.breaches,
     },
-    { invariant: 4, of: "all", says: `each of ${outcomes.checked} events was applied`, breaches: outcomes.breaches },
+    { invariant: 4, of: "all", says: `each of ${events.checked} events was applied`, breaches: events.breaches },
     {
-      invariant: 7,
+      invariant: 4,
       of: "all",
-      says: "nothing waits to be confirmed",
-      breaches: await ofAll(books, waiting),
-    },
-    {
-      invariant: 7,
-      of: "all",
-      says: "no dead letter waits for an operator",
-      breaches: await ofAll(books, deadLetters),
+      says: `each of ${chats.checked} chats on users' own keys is an event`,
+      breaches: chats.breaches,
     },
   ];
-  return findings.toSorted((a, b) => a.invariant - b.invariant);
 }
 
-/** Waits until every fact has been confirmed by its consumer; answers whether that came in time. */
-export function quiet(books: Books, withinMs: number): Promise<boolean> {
-  return until(async () => (await ofAll(books, waiting)).length === 0, withinMs);
+async function ofAll(books: Books, look: (db: Db) => Promise<string[]>): Promise<string[]> {
+  const told = OWNERS.map(async (owner) => (await look(books[owner])).map((breach) => `${owner}: ${breach}`));
+  return (await Promise.all(told)).flat();
 }
 
-async function ofAll(books: Books, look: (name: string, db: Db) => Promise<string[]>): Promise<string[]> {
-  return (await Promise.all(OWNERS.map((owner) => look(owner, books[owner])))).flat();
-}
-
-async function waiting(name: string, db: Db): Promise<string[]> {
-  const { count, oldest } = await db.one(
-    z.object({ count: z.coerce.number(), oldest: z.coerce.number() }),
-    sql`select count(*) as count, coalesce(max(attempts), 0) as oldest from outbox`,
+async function waiting(db: Db): Promise<string[]> {
+  const rows = await db.many(
+    z.object({ id: z.string(), subject: z.string(), user: z.string().nullable(), refused: z.string().nullable() }),
+    sql`select event_id as id, subject, payload->>'user_id' as user, case when failed_at is not null then coalesce(last_error, 'no reason') end as refused
+        from outbox order by outbox.id limit ${SHOWN_MAX}`,
   );
-  return count === 0 ? [] : [`${name}: ${count} facts in the outbox, sent again up to ${oldest} times`];
+  return rows.map(({ id, subject, user, refused }) =>
+    refused === null
+      ? `${subject} ${id} of ${user} is not confirmed`
+      : `${subject} ${id} of ${user} was refused by the broker for good: ${refused}`,
+  );
 }
 
-async function deadLetters(name: string, db: Db): Promise<string[]> {
+async function deadLetters(db: Db): Promise<string[]> {
   const rows = await db.many(
     z.object({ id: z.string(), subject: z.string(), reason: z.string() }),
-    sql`select id, subject, reason from dead_letters where redriven_at is null order by id limit 20`,
+    sql`select id, subject, reason from dead_letters where redriven_at is null order by id limit ${SHOWN_MAX}`,
   );
-  return rows.map((row) => `${name}: dead letter ${row.id} on ${row.subject}: ${row.reason}`);
+  return rows.map((row) => `dead letter ${row.id} on ${row.subject}: ${row.reason}`);
 }

@@ -2,17 +2,14 @@
 import { Command, InvalidArgumentError } from "commander";
 import Table from "cli-table3";
 import type { z } from "zod";
-import { openBus, type Bus } from "@tollbooth/shared/bus";
+import type { Bus } from "@tollbooth/shared/bus";
 import {
   listDeadCharges,
   listDeadLetters,
   redriveDeadCharges,
   redriveDeadLetters,
 } from "@tollbooth/shared/contracts/dead-letters";
-import { Fault } from "@tollbooth/shared/fault";
-import { openLog } from "@tollbooth/shared/log";
-import { attach } from "./attach.ts";
-import { OPERATOR } from "./broker/permissions.ts";
+import { withBus } from "./asking.ts";
 
 const OFFICES = {
   usage: { list: listDeadLetters, redrive: redriveDeadLetters },
@@ -65,20 +62,8 @@ function nameOf(text: string): Name {
   throw new InvalidArgumentError(`A letter is named ${SERVICES.map((name) => `${name}/7`).join(" or ")}.`);
 }
 
-/** Works with the broker of this checkout's platform, and says in one sentence why where it cannot. */
 async function onBus(work: (bus: Bus) => Promise<void>): Promise<void> {
-  try {
-    const { natsUrl, natsKeys } = await attach(process.env);
-    const bus = await openBus({ url: natsUrl, keys: natsKeys, name: OPERATOR, log: openLog("dlq", "silent") });
-    try {
-      await work(bus);
-    } finally {
-      await bus.close();
-    }
-  } catch (error) {
-    const isOurs = !(error instanceof Fault) || error.code === "internal";
-    program.error(isOurs ? (error as Error).message : `${(error as Error).message} (is the platform running?)`);
-  }
+  await withBus("dlq", work).catch((error: Error) => program.error(error.message));
 }
 
 async function list(bus: Bus, json: boolean): Promise<void> {

@@ -12,9 +12,11 @@ import { endLeftoverService, SERVICES } from "./service.ts";
 /** Longer than a platform takes to end by itself. */
 const END_WITHIN_MS = 12_000;
 
-new Command("npm run stop")
+const command: Command = new Command("npm run stop --")
   .description("Ends the platform of this checkout and what a killed one left behind.")
+  .option("--json", "for programs: an array of what was ended")
   .parse();
+const { json } = command.opts<{ json?: true }>();
 
 const ended: string[] = [];
 const holder = await claimant(HOME);
@@ -26,4 +28,5 @@ if (holder !== undefined) {
 for (const service of SERVICES) if (await endLeftoverService(service, HOME)) ended.push(service);
 if (await endLeftoverNats(storeOf(HOME))) ended.push("the broker");
 if (await endLeftoverPostgres(dataOf(HOME))) ended.push("Postgres");
-console.log(ended.length === 0 ? "Nothing was running." : `Ended ${ended.join(", ")}.`);
+if (json) console.log(JSON.stringify(ended));
+else console.log(ended.length === 0 ? "Nothing was running." : `Ended ${ended.join(", ")}.`);

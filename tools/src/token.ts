@@ -9,6 +9,7 @@ interface Options {
   readonly user: string;
   readonly role: readonly Role[];
   readonly ttl: number;
+  readonly json?: true;
 }
 
 const UNIT_S = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
@@ -20,13 +21,16 @@ const command: Command = new Command("npm run -s token --")
     new Option("--role <role...>", "what the user may be").choices(["user", "service", "admin"]).default(["user"]),
   )
   .option("--ttl <time>", "how long it is good, such as 30m, 8h or 7d", seconds, 24 * UNIT_S.h)
+  .option("--json", "for programs: an object with the token, whose it is, and until when it is good")
   .parse();
 
-const { user, role, ttl } = command.opts<Options>();
+const { user, role, ttl, json } = command.opts<Options>();
 const kept = await readKept(HOME);
 const signing = signingOf({ AUTH_JWT_SECRET: kept?.jwtSecret, ...process.env });
 if (signing === undefined) command.error("There is no secret yet: run npm start once, or set AUTH_JWT_SECRET.");
-console.log(await signToken(signing, user, role, ttl));
+const expires = new Date(Date.now() + ttl * 1000).toISOString();
+const token = await signToken(signing, user, role, ttl);
+console.log(json ? JSON.stringify({ token, sub: user, roles: role, expires_at: expires }, undefined, 2) : token);
 
 function seconds(text: string): number {
   const [, count, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];

@@ -33,11 +33,17 @@ interface View {
   readonly ackFloor: number;
 }
 
-/** One round over all streams of which this outbox may hold events. Throws where a question failed: nothing is decided then. */
-export async function confirm(session: Session, streams: Streams, bus: Bus): Promise<void> {
+/**
+ * One round over all streams of which this outbox may hold events; answers the events that it made due again. Throws where
+ * a question failed: nothing is decided then.
+ */
+export async function confirm(session: Session, streams: Streams, bus: Bus): Promise<string[]> {
+  const lost: string[] = [];
   for (const stream of Object.values<Stream>(allStreams)) {
-    if (stream.confirmedBy !== undefined) await confirmStream(session, streams, bus, stream, stream.confirmedBy);
+    if (stream.confirmedBy !== undefined)
+      lost.push(...(await confirmStream(session, streams, bus, stream, stream.confirmedBy)));
   }
+  return lost;
 }
 
 async function confirmStream(
@@ -46,7 +52,8 @@ async function confirmStream(
   bus: Bus,
   stream: Stream,
   by: NonNullable<Stream["confirmedBy"]>,
-): Promise<void> {
+): Promise<string[]> {
+  const lost: string[] = [];
   let afterId = "0";
   let view: View | undefined;
   for (let page = 0; page < PAGES_MAX; page++) {
@@ -55,14 +62,15 @@ async function confirmStream(
       sql`select id, event_id, payload->>'user_id' as user_id, stream_seq, stream_epoch, published_at from outbox
           where published_at is not null and subject = any(${stream.subjects}) and id > ${afterId} order by id limit ${PAGE_MAX}`,
     );
-    if (sent.length === 0) return;
+    if (sent.length === 0) return lost;
     // The order matters: first how far the consumer is, then what it applied. Whatever it finished in between is confirmed.
     view ??= await look(session, streams, stream.name, by.durable);
-    if (view === undefined) return;
-    await settle(session, bus, by.outcomes, sent, view);
-    if (sent.length < PAGE_MAX) return;
+    if (view === undefined) return lost;
+    lost.push(...(await settle(session, bus, by.outcomes, sent, view)));
+    if (sent.length < PAGE_MAX) return lost;
     afterId = (sent.at(-1) as Sent).id;
   }
+  return lost;
 }
 
 async function look(session: Session, streams: Streams, stream: string, durable: string): Promise<View | undefined> {
@@ -73,13 +81,19 @@ async function look(session: Session, streams: Streams, stream: string, durable:
 
 const Outcomes = z.array(z.object({ event_id: z.string(), outcome: z.string() }));
 
-async function settle(session: Session, bus: Bus, outcomes: Command, sent: readonly Sent[], view: View): Promise<void> {
+async function settle(
+  session: Session,
+  bus: Bus,
+  outcomes: Command,
+  sent: readonly Sent[],
+  view: View,
+): Promise<string[]> {
   const answers = Outcomes.parse(
     await bus.ask(outcomes, { events: sent.map(({ user_id, event_id }) => ({ user_id, event_id })) }),
   );
   const known = new Set(answers.filter(({ outcome }) => outcome !== "unknown").map(({ event_id }) => event_id));
   const done = sent.filter((row) => known.has(row.event_id)).map((row) => row.id);
-  const lost = sent.filter((row) => !known.has(row.event_id) && isLost(row, view)).map((row) => row.id);
+  const lost = sent.filter((row) => !known.has(row.event_id) && isLost(row, view));
   crashPoint("confirmer.before-delete");
   if (done.length > 0) await session.run(sql`delete from outbox where id = any(${done})`);
   if (lost.length > 0) {
@@ -87,9 +101,10 @@ async function settle(session: Session, bus: Bus, outcomes: Command, sent: reado
     await session.run(
       sql`update outbox set published_at = null, stream_seq = null, stream_epoch = null, attempts = attempts + 1,
             next_at = now() + case when attempts = 0 then interval '0' else least(interval '5 seconds' * power(2, least(attempts - 1, 7)), interval '10 minutes') end
-          where id = any(${lost})`,
+          where id = any(${lost.map((row) => row.id)})`,
     );
   }
+  return lost.map((row) => row.event_id);
 }
 
 /** Lost for certain: the stream is another one, or ends before it, or the consumer is past it without having applied it. */

@@ -139,6 +139,14 @@ export class Streams {
     return info && { created: info.created, lastSeq: info.state.last_seq };
   }
 
+  /** The largest message that a stream takes, in bytes; undefined where there is no such stream. */
+  async messageMax(stream: string): Promise<number | undefined> {
+    const info = await this.#manage(({ streams: made }) => made.info(stream).catch(ifMissing));
+    const ofBroker = this.#bus.connection.info?.max_payload ?? MESSAGE_MAX_BYTES;
+    // A stream without a limit of its own says -1.
+    return info && Math.min(ofBroker, info.config.max_msg_size > 0 ? info.config.max_msg_size : ofBroker);
+  }
+
   /** Up to where a consumer has acknowledged everything; 0 where there is no such consumer. */
   async ackFloor(stream: string, durable: string): Promise<number> {
     const info = await this.#manage(({ consumers }) => consumers.info(stream, durable).catch(ifMissing));

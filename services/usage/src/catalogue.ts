@@ -41,6 +41,15 @@ export class Catalogue {
     );
   };
 
+  /** The rows that a model may be priced by, whenever: its own, those whose clauses hold for it, and those for whatever has none. */
+  history(service: string, model: string | undefined): readonly Price[] {
+    const shelf = this.#shelves.get(service);
+    const name = model?.toLowerCase() ?? "";
+    if (shelf === undefined) return [];
+    const others = name === "" ? [] : [...(matching(shelf, name) ?? []), ...(shelf.named.get("") ?? [])];
+    return [...(shelf.named.get(name) ?? []), ...others].toSorted(byLatest);
+  }
+
   /** The row of this id: rows are added and never changed, so it is what was in force. */
   row(id: string): Price | undefined {
     return this.#rows.get(id);
@@ -55,7 +64,7 @@ export class Catalogue {
 }
 
 function shelve(rows: readonly Price[]): Shelf {
-  const latestFirst = rows.toSorted((a, b) => (a.validFrom === b.validFrom ? 0 : b.validFrom > a.validFrom ? 1 : -1));
+  const latestFirst = rows.toSorted(byLatest);
   const named = groupBy(
     latestFirst.filter((price) => price.match === undefined),
     (price) => price.model.toLowerCase(),
@@ -67,6 +76,11 @@ function shelve(rows: readonly Price[]): Shelf {
     ).values(),
   ];
   return { named, matched: groups.toSorted((a, b) => positionOf(a) - positionOf(b)), remembered: new Map() };
+}
+
+function byLatest(a: Price, b: Price): number {
+  if (a.validFrom === b.validFrom) return 0;
+  return b.validFrom > a.validFrom ? 1 : -1;
 }
 
 function positionOf([latest]: Versions): number {

@@ -4,6 +4,7 @@ import { explainUsage } from "@tollbooth/shared/contracts/explain";
 import {
   getPrice,
   importPrices,
+  priceHistory,
   PriceSheet,
   quoteCost,
   setPrice,
@@ -22,7 +23,11 @@ import type { NewPrice, Price, Rate } from "./price.ts";
 import type { RecordOptions } from "./record.ts";
 
 /** Lists and prices change the catalogue in transactions of their own; quotes and questions only read it. */
-export function priceEndpoints(db: Db, { prices, byokFee, now }: RecordOptions): Endpoint[] {
+export function priceEndpoints(db: Db, options: RecordOptions): Endpoint[] {
+  return [...questions(db, options), ...changes(db, options)];
+}
+
+function questions(db: Db, { prices, byokFee, now }: RecordOptions): Endpoint[] {
   return [
     handle(
       quoteCost,
@@ -43,6 +48,20 @@ export function priceEndpoints(db: Db, { prices, byokFee, now }: RecordOptions):
         throw new Fault("not_found", `no price is known for ${model === undefined ? service : `${service} ${model}`}`);
       return tellPrice(price);
     }),
+    handle(priceHistory, async ({ service, model, limit }) =>
+      (await prices.current(db)).history(service, model).slice(0, limit).map(tellPrice),
+    ),
+    handle(explainUsage, async ({ user_id, id, occurred_at }, context) => {
+      const found = await readEvent(db, context.onUser(user_id), id, occurred_at);
+      if (found === undefined) throw new Fault("not_found", "there is no such event");
+      const price = found.priceId === null ? undefined : (await prices.current(db)).row(found.priceId);
+      return { ...found.event, price: price === undefined ? null : tellPrice(price) };
+    }),
+  ];
+}
+
+function changes(db: Db, { prices, now }: RecordOptions): Endpoint[] {
+  return [
     handle(setPrice, async ({ service, ...sheet }) => {
       const price = newPrice(service, OPERATOR, sheet);
       const [added] = await db.tx((tx) => prices.change(tx, (catalogue) => setNow(price, catalogue, now())));
@@ -62,12 +81,6 @@ export function priceEndpoints(db: Db, { prices, byokFee, now }: RecordOptions):
         prices.change(tx, (catalogue) => [...sheets.values()].flatMap((price) => setNow(price, catalogue, now()))),
       );
       return { changed: added.length, unchanged: sheets.size - added.length, refused };
-    }),
-    handle(explainUsage, async ({ user_id, id, occurred_at }, context) => {
-      const found = await readEvent(db, context.onUser(user_id), id, occurred_at);
-      if (found === undefined) throw new Fault("not_found", "there is no such event");
-      const price = found.priceId === null ? undefined : (await prices.current(db)).row(found.priceId);
-      return { ...found.event, price: price === undefined ? null : tellPrice(price) };
     }),
   ];
 }

@@ -1,4 +1,4 @@
-import { getPrice, importPrices, quoteCost, setPrice } from "@tollbooth/shared/contracts/prices";
+import { getPrice, importPrices, priceHistory, quoteCost, setPrice } from "@tollbooth/shared/contracts/prices";
 import { trackUsage } from "@tollbooth/shared/contracts/usage";
 import type { Tx } from "@tollbooth/shared/db";
 import { sql } from "@tollbooth/shared/sql";
@@ -51,6 +51,22 @@ describe("a price that is set", () => {
       await other.ask(trackUsage, { ...report("d", 0), occurred_at: undefined }, asker),
     ];
     expect([late, now].map((event) => event.provider_cost.toFixed())).toEqual(["0.001", "0.002"]);
+  });
+
+  test("leaves a history: the model's own rows and those it was priced by before, latest first", async () => {
+    const [known] = await usage.ask(priceHistory, { service: "openai", model: "gpt-4.1" }, service);
+    await usage.ask(setPrice, { ...sheet("0.000003"), service: "openai", model: "gpt-4.1" }, admin);
+    await usage.ask(setPrice, { ...sheet("0.000004"), service: "openai", model: "gpt-4.1" }, admin);
+    const history = await other.ask(priceHistory, { service: "openai", model: "GPT-4.1" }, service);
+    expect(history.map(({ source, rates }) => `${source} ${rates[0]?.price.toFixed()}`).slice(0, 3)).toEqual([
+      "admin 0.000004",
+      "admin 0.000003",
+      `genai-prices ${known?.rates[0]?.price.toFixed()}`,
+    ]);
+    expect(await usage.ask(priceHistory, { service: "openai", model: "gpt-4.1", limit: 1 }, service)).toEqual(
+      history.slice(0, 1),
+    );
+    expect(await usage.ask(priceHistory, { service: "nobody's" }, service)).toEqual([]);
   });
 
   test("can be asked for, as it was at another time too", async () => {

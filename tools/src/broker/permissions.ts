@@ -5,7 +5,8 @@
 import type { Command } from "@tollbooth/shared/contract";
 import { commands, events } from "@tollbooth/shared/contracts/all";
 import { explainUsage } from "@tollbooth/shared/contracts/explain";
-import { usageEventOutcomes } from "@tollbooth/shared/contracts/usage";
+import { importPrices, quoteCost } from "@tollbooth/shared/contracts/prices";
+import { trackUsage, usageEventOutcomes } from "@tollbooth/shared/contracts/usage";
 import { inboxOf } from "@tollbooth/shared/nkeys";
 import { streams, type Stream } from "@tollbooth/shared/streams";
 import type { Service } from "../service.ts";
@@ -38,6 +39,7 @@ export const ROWS: Readonly<Record<Service, Row>> = {
   credits: { asks: [explainUsage], owns: [streams.credits], reads: [confirmed(streams.usage), confirmed(streams.coupons)] },
   usage:   { owns: [streams.usageReports, streams.usage], reads: [{ stream: streams.usageReports, durable: "usage", subject: streams.usageReports.subjects[0] }] },
   coupons: { owns: [streams.coupons] },
+  openrouter: { asks: [importPrices, quoteCost, trackUsage] },
 };
 
 /** Whoever looks after the platform: he asks everything and sees every fact, and makes or answers none. */

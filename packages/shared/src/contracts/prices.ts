@@ -1,6 +1,6 @@
 /** What things cost: usage owns the only catalogue; others hand price lists over to it and ask it for quotes. */
 import { z } from "zod";
-import { command, Id, Instant, Moment } from "../contract.ts";
+import { command, Count, Id, Instant, Moment } from "../contract.ts";
 import { MoneyText, PriceText } from "../money.ts";
 import { ONE_COST, oneCost, Tokens, UNIT_COUNTS, unitCounts, UNITS, Use } from "./usage.ts";
 
@@ -25,7 +25,7 @@ export const PRICED_UNITS = [
 ] as const;
 export type PricedUnit = (typeof PRICED_UNITS)[number];
 
-const MARKUP_CLASSES = ["free", "budget", "standard", "premium"] as const;
+export const MARKUP_CLASSES = ["free", "budget", "standard", "premium"] as const;
 const TimeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, "a time of the UTC day, such as 16:30");
 
 export const PriceRate = z
@@ -104,6 +104,15 @@ export const getPrice = command({
   input: z.strictObject({ service: Id, model: Id.optional(), at: Instant.optional() }),
   output: PriceRow,
   faults: ["not_found"],
+});
+
+export const priceHistory = command({
+  subject: "usage.prices.history",
+  summary: "Every row that a model was, is or will be priced by, latest first",
+  access: ["service"],
+  input: z.strictObject({ service: Id, model: Id.optional(), limit: Count(1, 500, 100) }),
+  output: z.array(PriceRow),
+  faults: [],
 });
 
 export const quoteCost = command({

@@ -141,6 +141,7 @@ export const usageExamples: Examples = {
   ),
   ...asked(prices.setPrice, { service: "openrouter", model: MODEL, rates: RATES }, { ...PRICE, source: "ops" }),
   ...asked(prices.getPrice, { service: "openrouter", model: MODEL }, PRICE),
+  ...asked(prices.priceHistory, { service: "openrouter", model: MODEL }, [PRICE]),
   ...asked(prices.quoteCost, USE, {
     ...COST,
     is_free: false,

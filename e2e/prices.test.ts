@@ -1,0 +1,88 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { trackUsage } from "@tollbooth/shared/contracts/usage";
+import { Person, somebody } from "./harness/person.ts";
+import { openPlatform } from "./harness/platform.ts";
+import { npmRun, tool } from "./harness/tool.ts";
+
+const own = await openPlatform("prices");
+afterAll(() => own.close());
+const { reach, folder: home } = own;
+
+interface Row {
+  readonly model: string | null;
+  readonly source: string;
+  readonly valid_from: string | null;
+  readonly rates: readonly { unit: string; price: string }[];
+}
+
+async function asked<T>(...args: string[]): Promise<T> {
+  const { out } = await tool(home, "prices", ...args, "--json");
+  return JSON.parse(out) as T;
+}
+
+async function sentence(...args: string[]): Promise<string> {
+  const { code, out, err } = await tool(home, "prices", ...args);
+  return `${code} ${out}${err}`;
+}
+
+test("a price that is set is shown, is in the history, and is what the next use costs", async () => {
+  const model = somebody("model");
+  expect(await sentence("show", "lab", model)).toBe(`1 no price is known for lab ${model}\n`);
+  const set = await npmRun(home, "prices", "set", "lab", model, "--rate", "input_token=0.001", "output_token=0.002");
+  expect(set.code).toBe(0);
+  for (const word of [model, "always", "admin", "input_token", "0.001", "output_token", "0.002"])
+    expect(set.out).toContain(word);
+  const changed = await asked<Row>("set", "lab", model, "--rate", "input_token=0.003", "--class", "premium");
+  expect(changed).toMatchObject({ model, class: "premium", rates: [{ unit: "input_token", price: "0.003" }] });
+
+  expect(await asked<Row>("show", "lab", model)).toEqual(changed);
+  const before = await asked<Row>("show", "lab", model, "--at", "2026-01-31T12:00:00Z");
+  expect(before.rates[0]).toEqual({ unit: "input_token", price: "0.001" });
+  expect(await asked<Row[]>("history", "lab", model)).toEqual([changed, before]);
+  const told = await tool(home, "prices", "history", "lab", model);
+  for (const { valid_from } of [changed, before]) expect(told.out).toContain(valid_from ?? "always");
+
+  const someone = await Person.of(somebody(), ["user"], reach);
+  const used = await someone.ok(trackUsage, { service: "lab", model, input_tokens: 100 });
+  expect(used.provider_cost).toBe("0.300000000000");
+});
+
+test("a list is taken over; what is bad in it is refused by itself, with its place", async () => {
+  const service = somebody("service");
+  const rates = (price: string) => [{ unit: "input_token", price }];
+  const good = Array.from({ length: 250 }, (_, i) => ({ model: `m${i}`, rates: rates("0.01") }));
+  const file = join(home, "list.json");
+  const write = (prices: object[]) => writeFile(file, JSON.stringify({ service, source: "my list", prices }));
+
+  await write(good);
+  expect(await sentence("import", file)).toBe("0 250 changed, 0 unchanged, 0 refused.\n");
+  await write([...good.slice(0, 210), { model: "bad", rates: rates("-1") }, { model: "m0", rates: rates("0.02") }]);
+  const { code, out } = await tool(home, "prices", "import", file);
+  expect([code, out]).toEqual([
+    1,
+    expect.stringMatching(/^1 changed, 210 unchanged, 1 refused\.\n {2}prices\[210\]: .*a price is a decimal string/),
+  ]);
+  expect(await asked<Row>("show", service, "m0")).toMatchObject({ source: "my list", rates: rates("0.02") });
+  expect(await asked("import", file)).toMatchObject({ refused: [{ index: 210 }] });
+});
+
+test("what cannot be is told in one sentence", async () => {
+  const file = join(home, "words.json");
+  await writeFile(file, "words");
+  expect(await sentence("import", file)).toBe(`1 ${file} is not JSON.\n`);
+  await writeFile(file, "{}");
+  expect(await sentence("import", file)).toBe(
+    `1 ${file} has no array "prices": npm run prices -- --help shows a list.\n`,
+  );
+  expect(await sentence("import", join(home, "nowhere"))).toBe(`1 ${join(home, "nowhere")} cannot be read.\n`);
+  expect(await sentence("set", "lab", "m")).toContain("required option '--rate <unit=price...>' not specified");
+  expect(await sentence("set", "lab", "m", "--rate", "input=1")).toContain(
+    "A rate is a unit and its price: input_token,",
+  );
+  expect(await sentence("set", "lab", "m", "--rate", "input_token=-1")).toContain("a price is a decimal string");
+  expect(await sentence("show", "lab", "m", "--at", "yesterday")).toContain("a time is RFC 3339");
+  const help = await tool(home, "prices", "--help");
+  expect([help.code, help.out]).toEqual([0, expect.stringMatching(/show.*history.*set.*import.*input_token/s)]);
+});

@@ -1,0 +1,218 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import { createCoupon, redeemCoupon } from "@tollbooth/shared/contracts/coupons";
+import { getBalance, listTransactions } from "@tollbooth/shared/contracts/credits";
+import { trackUsage } from "@tollbooth/shared/contracts/usage";
+import { openDb, type Db } from "@tollbooth/shared/db";
+import { until } from "@tollbooth/shared/local/condition";
+import { sql, type Sql } from "@tollbooth/shared/sql";
+import { Streams, streams as allStreams } from "@tollbooth/shared/streams";
+import type { Finding } from "../tools/src/books.ts";
+import { databaseSetting, forEachOwner, OWNERS, rolesOf, type Owner } from "../tools/src/databases.ts";
+import type { Repair } from "../tools/src/repair.ts";
+import { testBus } from "./harness/bus.ts";
+import { Person, somebody } from "./harness/person.ts";
+import { openPlatform, superuserUrl } from "./harness/platform.ts";
+import { tool, toolWith } from "./harness/tool.ts";
+
+const own = await openPlatform("repair");
+const { platform, reach, folder: home } = own;
+const { bus } = await testBus(reach);
+const WITHIN_MS = 10_000;
+let db: Record<Owner, Db>;
+
+beforeAll(async () => {
+  const urls = new Map(
+    await Promise.all(OWNERS.map(async (owner) => [owner, await superuserUrl(home, owner)] as const)),
+  );
+  db = forEachOwner((owner) => openDb({ url: urls.get(owner) ?? "", name: "e2e", poolMax: 1 }));
+});
+afterAll(async () => {
+  await Promise.all(Object.values(db).map((each) => each.close()));
+  await own.close();
+});
+
+interface Audited {
+  readonly code: number;
+  /** The numbers of the invariants that do not hold. */
+  readonly broken: readonly number[];
+  readonly repairs: readonly Repair[];
+  readonly text: string;
+}
+
+async function audited(...args: string[]): Promise<Audited> {
+  const { code, out, err } = await tool(home, "audit", "--json", ...args);
+  if (out === "") throw new Error(err);
+  const told = JSON.parse(out) as Finding[] | { repairs: Repair[]; findings: Finding[] };
+  const { repairs, findings } = Array.isArray(told) ? { repairs: [], findings: told } : told;
+  const broken = findings.filter(({ breaches }) => breaches.length > 0).map(({ invariant }) => invariant);
+  return { code, broken: [...new Set(broken)], repairs, text: out };
+}
+
+/** Something happens to a user while credits hears of nothing, and its fact is at the broker. */
+async function unheard(owner: Owner, act: () => Promise<unknown>): Promise<void> {
+  await platform.part("credits").stop();
+  await act();
+  const isPublished = async () => (await db[owner].run(sql`select from outbox where published_at is not null`)) === 1;
+  expect(await until(isPublished, WITHIN_MS)).toBe(true);
+}
+
+/** The broker loses all it has, and credits is there again. */
+async function forgotten(): Promise<void> {
+  await platform.loseBrokerStore();
+  await platform.part("credits").start();
+  await platform.ready();
+}
+
+async function coupon(): Promise<string> {
+  const admin = await Person.of(somebody(), ["admin"], reach);
+  const { code } = await admin.ok(createCoupon, { coupon_type: "credit_bonus", value: 2 });
+  return code;
+}
+
+const use = (more: object) => (someone: Person) => someone.ok(trackUsage, { service: "chat", ...more });
+const redeem = async (someone: Person) => someone.ok(redeemCoupon, { code: await coupon() });
+const dropped = sql`delete from outbox`;
+const refused = sql`update outbox set failed_at = now(), last_error = 'too large', published_at = null, stream_seq = null, stream_epoch = null`;
+const postponed = sql`update outbox set attempts = 9, next_at = now() + interval '10 minutes', published_at = null, stream_seq = null, stream_epoch = null`;
+
+interface Harm {
+  readonly name: string;
+  readonly of: Owner;
+  readonly act: (someone: Person) => Promise<unknown>;
+  readonly harm: Sql;
+  readonly broken: readonly number[];
+  readonly did: string;
+  readonly balance: string;
+}
+
+// prettier-ignore
+const harms: readonly Harm[] = [
+  { name: "a charge whose outbox row and message are gone",      of: "usage",   act: use({ cost: "1" }),                             harm: dropped,   broken: [2, 4],        did: "told again of events",                  balance: "4.000000000000" },
+  { name: "a free use whose outbox row and message are gone",    of: "usage",   act: use({ model: "a/b:free", tokens: 100 }),        harm: dropped,   broken: [4],           did: "told again of events",                  balance: "5.000000000000" },
+  { name: "a redemption whose outbox row and message are gone",  of: "coupons", act: redeem,                                         harm: dropped,   broken: [6],           did: "told again of redemptions",             balance: "7.000000000000" },
+  { name: "a charge that the broker had refused",                of: "usage",   act: use({ cost: "1" }),                             harm: refused,   broken: [2, 4, 7, 13], did: "made due what the broker had refused",  balance: "4.000000000000" },
+  { name: "a charge that was lost often, and waits long",        of: "usage",   act: use({ cost: "1" }),                             harm: postponed, broken: [2, 4, 7, 13], did: "ended the wait",                        balance: "4.000000000000" },
+];
+
+test.each(harms)("$name: the audit names it, a repair mends it once, a second one does nothing", async (each) => {
+  const someone = await Person.of(somebody(), ["user"], reach);
+  await someone.ok(getBalance);
+  await unheard(each.of, () => each.act(someone));
+  const { id } = await db[each.of].one(z.object({ id: z.string() }), sql`select event_id as id from outbox`);
+  expect(await db[each.of].run(each.harm)).toBe(1);
+  await forgotten();
+
+  const before = await audited("--wait", "1");
+  expect([before.code, before.broken]).toEqual([1, each.broken]);
+  expect(before.text).toContain(someone.sub);
+
+  const mended = await audited("--repair", "--wait", "3");
+  expect([mended.code, mended.broken]).toEqual([0, []]);
+  expect(mended.repairs).toEqual([{ of: each.of, did: expect.stringContaining(each.did) as string, events: [id] }]);
+  expect(await someone.ok(getBalance)).toMatchObject({ balance: each.balance });
+
+  const lines = await someone.ok(listTransactions);
+  expect(await audited("--repair", "--wait", "3")).toMatchObject({ code: 0, broken: [], repairs: [] });
+  expect(await someone.ok(listTransactions)).toEqual(lines);
+});
+
+test("what the broker lost while nobody looked after the outbox is made due", async () => {
+  const someone = await Person.of(somebody(), ["user"], reach);
+  await unheard("usage", () => use({ cost: "1" })(someone));
+  platform.part("usage").kill("SIGSTOP");
+  try {
+    await platform.loseBrokerStore();
+    const isMade = async () =>
+      new Streams(bus).ensure(allStreams.usage).then(
+        () => true,
+        () => false,
+      );
+    expect(await until(isMade, WITHIN_MS)).toBe(true);
+    await platform.part("credits").start();
+    const isAnswered = async () => (await someone.ask(getBalance, {})).status === 200;
+    expect(await until(isAnswered, WITHIN_MS)).toBe(true);
+    await db.usage.run(sql`update outbox set published_at = published_at - interval '1 minute'`);
+    const repaired = await audited("--repair", "--wait", "1");
+    expect(repaired.repairs).toMatchObject([{ of: "usage", did: "made due what the broker lost" }]);
+    expect((await audited("--repair", "--wait", "1")).repairs).toEqual([]);
+  } finally {
+    platform.part("usage").kill("SIGCONT");
+  }
+  await platform.ready();
+  expect(await audited("--wait", "10")).toMatchObject({ code: 0, broken: [] });
+  expect(await someone.ok(getBalance)).toMatchObject({ balance: "4.000000000000" });
+});
+
+test("what has its effect and lost its inbox row is told, and not driven again", async () => {
+  const someone = await Person.of(somebody(), ["user"], reach);
+  await someone.ok(trackUsage, { service: "chat", cost: "1" });
+  await someone.ok(redeemCoupon, { code: await coupon() });
+  const isApplied = async () => (await someone.ok(getBalance)).balance === "6.000000000000";
+  expect(await until(isApplied, WITHIN_MS)).toBe(true);
+  await audited("--wait", "10");
+  await db.credits.run(sql`create table aside as select * from inbox where user_id = ${someone.sub}`);
+  expect(await db.credits.run(sql`delete from inbox where user_id = ${someone.sub}`)).toBe(2);
+  const repaired = await audited("--repair", "--wait", "1");
+  expect(repaired).toMatchObject({ code: 1, broken: [4, 5, 6], repairs: [] });
+  expect(repaired.text).toContain(`${someone.sub}: event`);
+  expect(await someone.ok(getBalance)).toMatchObject({ balance: "6.000000000000" });
+  await db.credits.run(sql`insert into inbox select * from aside`);
+  await db.credits.run(sql`drop table aside`);
+  expect(await audited("--repair", "--wait", "1")).toMatchObject({ code: 0, broken: [], repairs: [] });
+});
+
+test("a database of credits that was set back to an earlier moment gets back what usage and coupons know of since", async () => {
+  const someone = await Person.of(somebody(), ["user"], reach);
+  await someone.ok(getBalance);
+  const becomes = async (balance: string) =>
+    until(async () => (await someone.ask(getBalance)).text.includes(`"balance":"${balance}"`), WITHIN_MS);
+  const { database } = rolesOf("credits");
+  const there = new URL(await superuserUrl(home, "credits"));
+  there.pathname = "/postgres";
+  const postgres = openDb({ url: there.href, name: "e2e", poolMax: 1 });
+  const without = async (work: () => Promise<void>) => {
+    await platform.part("credits").stop();
+    await command(`select pg_terminate_backend(pid) from pg_stat_activity where datname = '${database}'`);
+    await work();
+    await platform.part("credits").start();
+    await platform.ready();
+  };
+  const command = async (text: string) => void (await postgres.run({ text, values: [] }));
+  await without(() => command(`create database earlier template ${database}`));
+  for (const cost of ["0.25", "0.5", "0.75"]) await someone.ok(trackUsage, { service: "chat", cost });
+  await redeem(someone);
+  expect(await becomes("5.500000000000")).toBe(true);
+  expect(await audited("--wait", "10")).toMatchObject({ code: 0 });
+
+  await without(async () => {
+    await command(`drop database ${database} with (force)`);
+    await command(`alter database earlier rename to ${database}`);
+  });
+  await postgres.close();
+  expect(await audited("--wait", "1")).toMatchObject({ code: 1, broken: [2, 4, 6] });
+  const { code, repairs } = await audited("--repair", "--wait", "5");
+  expect([code, repairs.map(({ of, events }) => [of, events.length])]).toEqual([
+    0,
+    [
+      ["usage", 3],
+      ["coupons", 1],
+    ],
+  ]);
+  expect(await becomes("5.500000000000")).toBe(true);
+});
+
+test("a repair that was given the audit's addresses says in one sentence whose it needs", async () => {
+  const settings: NodeJS.ProcessEnv = {};
+  for (const owner of OWNERS) settings[databaseSetting(owner)] = reach.auditUrls[owner];
+  expect(await toolWith(settings, home, "audit", "--repair", "--wait", "1")).toMatchObject({
+    code: 1,
+    out: "",
+    err: "A repair writes to outboxes, and this role may not: give it CREDITS_DATABASE_URL as credits has it.\n",
+  });
+});
+
+test("for people it says what it did, and that there is nothing to do", async () => {
+  const { code, out } = await tool(home, "audit", "--repair", "--wait", "1");
+  expect([code, out]).toEqual([0, expect.stringMatching(/^Nothing to repair\.\n[^]*The books balance\.\n/)]);
+});

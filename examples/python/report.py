@@ -32,5 +32,5 @@ reporter.report(
 )
 is_settled = reporter.settle(options.wait)
 reporter.close()
-print("confirmed" if is_settled else f"not confirmed yet; it waits in {options.kept}")
+print("confirmed" if is_settled else f"not confirmed yet ({reporter.problem}); it waits in {options.kept}")
 sys.exit(0 if is_settled else 1)

@@ -13,6 +13,7 @@ import time
 from nats_client import Nats, NatsError
 
 ROUND_S = 0.3
+AFTER_PROBLEM_S = 2
 AGAIN_AFTER_S = 5  # doubled with each sending, up to an hour
 ASKED_MAX = 500  # events that one question may name
 
@@ -29,6 +30,7 @@ class Reporter:
                 "create table if not exists kept (user_id text, event_id text, event text not null,"
                 " sendings integer not null default 0, due_at real not null default 0, primary key (user_id, event_id))"
             )
+        self.problem: Exception | None = None  # why nothing gets through at the moment
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -62,10 +64,12 @@ class Reporter:
                 broker = broker or Nats(self._url, self._seed, f"_INBOX_reporter-{self._source}")
                 self._send(broker)
                 self._confirm(broker)
-            except (OSError, NatsError):
+                self.problem = None
+            except (OSError, NatsError) as problem:
                 if broker is not None:
                     broker.close()
-                broker = None  # away, or overloaded: what is kept is sent again
+                broker, self.problem = None, problem  # what is kept is sent again
+                self._closing.wait(AFTER_PROBLEM_S)
         if broker is not None:
             broker.close()
 

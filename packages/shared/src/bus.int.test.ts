@@ -5,8 +5,10 @@ import { expect, onTestFinished, test } from "vitest";
 import { openBus, type Bus } from "./bus.ts";
 import { creditsEventOutcomes } from "./contracts/credits.ts";
 import { handle, type Endpoint } from "./handler.ts";
+import { until } from "./local/condition.ts";
 import { startNats, type LocalNats } from "./local/nats.ts";
 import { freePort } from "./local/ports.ts";
+import { metricsText } from "./metrics.ts";
 import { openLog } from "./log.ts";
 import { Streams } from "./streams.ts";
 
@@ -74,4 +76,6 @@ test("what a process may not ask is our own mistake, and is told at once", async
   const asked = bus.ask(creditsEventOutcomes, { events: [] });
   await expect(asked).rejects.toMatchObject({ code: "internal", message: "we may not ask credits.event.outcomes" });
   expect(performance.now() - begin).toBeLessThan(5_000);
+  const isCounted = async () => (await metricsText()).includes('errors_total{code="PERMISSIONS_VIOLATION"} 1');
+  expect(await until(isCounted, 5_000)).toBe(true);
 });

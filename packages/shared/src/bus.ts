@@ -6,8 +6,8 @@ import type { Ask, Command } from "./contract.ts";
 import { Fault } from "./fault.ts";
 import type { Endpoint, Reply } from "./handler.ts";
 import type { Log } from "./log.ts";
-import { askDuration, timed } from "./metrics.ts";
-import { credentials, credentialsIn } from "./nkeys.ts";
+import { askDuration, brokerErrors, timed } from "./metrics.ts";
+import { credentials, credentialsIn, isInbox } from "./nkeys.ts";
 import { serve } from "./serve.ts";
 import { inSpan, SpanKind } from "./telemetry.ts";
 import { ASK_TIMEOUT_MS, decodeReply, encodeAsk } from "./wire.ts";
@@ -106,7 +106,7 @@ function watch(connection: NatsConnection, log: Log): Link {
   const link: Link = { connected: true, reconnected: [], waiting: new Set() };
   void (async () => {
     for await (const { type, data, permissionContext } of connection.status()) {
-      if (type === Events.Error) log.error({ code: data, ...permissionContext }, "the broker refused");
+      if (type === Events.Error) complain(log, data as string, permissionContext);
       if (type !== Events.Disconnect && type !== Events.Reconnect) continue;
       link.connected = type === Events.Reconnect;
       log.warn({ status: type }, "broker");
@@ -114,6 +114,13 @@ function watch(connection: NatsConnection, log: Log): Link {
     }
   })();
   return link;
+}
+
+function complain(log: Log, code: string, refused: { operation: string; subject: string } | undefined): void {
+  // An answer may be given on the connection of its question only. One that outlived it reaches nobody who still waits.
+  if (refused?.operation === "publish" && isInbox(refused.subject)) return log.warn(refused, "an answer came too late");
+  brokerErrors.inc({ code });
+  log.error({ code, ...refused }, "the broker refused");
 }
 
 function whileConnected<T>(link: Link, ask: () => Promise<T>): Promise<T> {

@@ -45,6 +45,11 @@ export const consumed = new Counter({
   help: "Messages taken from a stream; outcome is applied, delayed or buried",
   labelNames: ["consumer", "outcome"],
 });
+export const brokerErrors = new Counter({
+  name: "tollbooth_broker_errors_total",
+  help: "What the broker complained of to this process; code PERMISSIONS_VIOLATION is a right that it lacks",
+  labelNames: ["code"],
+});
 export const rateLimited = new Counter({
   name: "tollbooth_rate_limited_total",
   help: "Requests refused because there were too many of one user, of one address, or of wrong guesses",

@@ -32,9 +32,16 @@ export function seedFile(keys: string, user: string): string {
   return join(keys, `${user}.nk`);
 }
 
+const INBOX = "_INBOX_";
+
 /** Begins the subjects on which a user is answered: nobody else may listen there. */
 export function inboxOf(user: string): string {
-  return `_INBOX_${user}`;
+  return `${INBOX}${user}`;
+}
+
+/** Whether a subject is one on which some user is answered. */
+export function isInbox(subject: string): boolean {
+  return subject.startsWith(INBOX);
 }
 
 /**

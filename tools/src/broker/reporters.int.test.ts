@@ -1,5 +1,7 @@
-import { readFile, rm, stat, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { copyFile, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, describe, expect, inject, onTestFinished, test } from "vitest";
 import { openBus, type Bus } from "@tollbooth/shared/bus";
 import { until } from "@tollbooth/shared/local/condition";
@@ -8,11 +10,13 @@ import { freePort } from "@tollbooth/shared/local/ports";
 import { openLog } from "@tollbooth/shared/log";
 import { newKeyPair, seedFile } from "@tollbooth/shared/nkeys";
 import { testFolder } from "@tollbooth/shared/testing/find";
+import { ROOT } from "../checkout.ts";
 import { refusalsIn } from "../testing/refusals.ts";
 import { addReporter, openUsers, removeReporter } from "./keys.ts";
 
 // Users are for a broker that we start.
-const isOurs = inject("servers").nats.kind === "program";
+const { nats } = inject("servers");
+const isOurs = nats.kind === "program";
 if (!isOurs) console.log("reporters on the broker: skipped, because the tests have no nats-server to start");
 const { folder, remove } = await testFolder("reporters");
 const keys = join(folder, "broker");
@@ -114,3 +118,14 @@ test.runIf(isOurs)("users that the broker cannot read are told in its words, and
   await writeFile(usersFile, before);
   expect(await reload()).toBe(true);
 });
+
+test.runIf(isOurs)(
+  "the broker takes the configuration that containers give it, with the users that we make",
+  async () => {
+    const home = join(folder, "container");
+    await openUsers(join(home, "users"));
+    await copyFile(join(ROOT, "nats/nats.conf"), join(home, "nats.conf"));
+    const { stderr } = await promisify(execFile)(isOurs ? nats.path : "", ["-t", "-c", join(home, "nats.conf")]);
+    expect(stderr).toContain("is valid");
+  },
+);

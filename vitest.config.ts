@@ -1,5 +1,8 @@
 import { defineConfig, type TestProjectConfiguration } from "vitest/config";
 
+/** No test reaches the real OpenRouter: whatever is not given a fake one has this address, where nobody answers. */
+process.env["OPENROUTER_BASE_URL"] = "http://127.0.0.1:9/api/v1";
+
 /** Packages are read from their sources: no test ever sees a stale dist. */
 const conditions = ["source", "node", "development|production"];
 

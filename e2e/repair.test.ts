@@ -22,9 +22,10 @@ const WITHIN_MS = 10_000;
 let db: Record<Owner, Db>;
 
 beforeAll(async () => {
-  const urls = forEachOwner((owner) => superuserUrl(home, owner));
-  const open = async (owner: Owner): Promise<Db> => openDb({ url: await urls[owner], name: "e2e", poolMax: 1 });
-  db = { credits: await open("credits"), usage: await open("usage"), coupons: await open("coupons") };
+  const urls = new Map(
+    await Promise.all(OWNERS.map(async (owner) => [owner, await superuserUrl(home, owner)] as const)),
+  );
+  db = forEachOwner((owner) => openDb({ url: urls.get(owner) ?? "", name: "e2e", poolMax: 1 }));
 });
 afterAll(async () => {
   await Promise.all(Object.values(db).map((each) => each.close()));

@@ -8,7 +8,7 @@ test("the gateway says that it lives, to anybody", async () => {
 
 test("the gateway says that every part of the platform is there, to anybody", async () => {
   const answer = await visit("/health/ready");
-  const parts = { broker: "up", coupons: "up", credits: "up", usage: "up" };
+  const parts = { broker: "up", coupons: "up", credits: "up", openrouter: "up", usage: "up" };
   expect([answer.status, answer.json]).toEqual([200, { status: "ready", parts }]);
   expect(answer.headers.get("cache-control")).toBe("no-store");
 });

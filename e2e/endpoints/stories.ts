@@ -8,6 +8,7 @@ import * as usage from "@tollbooth/shared/contracts/usage";
 import type { Command } from "@tollbooth/shared/contract";
 import { admin, newUser, somebody } from "../harness/person.ts";
 import { couponStories } from "./coupon-stories.ts";
+import { openRouterStories } from "./openrouter-stories.ts";
 import { BODY, NO_BODY, WHO, type Story } from "./story.ts";
 
 const PERIOD = [{}, { start_date: "2026-01-01" }] as const;
@@ -142,6 +143,7 @@ export const stories: readonly Story[] = [
   usageRead("by-service", usage.usageByService),
   usageRead("free-tier", usage.usageFreeTier, [{}, {}]),
   ...couponStories,
+  ...openRouterStories,
   {
     route: "GET /tiers/compare",
     command: tiers.listTiers,

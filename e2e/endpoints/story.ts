@@ -8,7 +8,7 @@ type About = readonly [himself: number, known: number, unknown: number];
 export interface Story {
   readonly route: string;
   readonly command: Command;
-  readonly owner: "credits" | "usage" | "coupons";
+  readonly owner: "credits" | "usage" | "coupons" | "openrouter";
   readonly nobody: number;
   readonly user: About;
   readonly service: About;

@@ -28,7 +28,7 @@ export interface Problem {
 // prettier-ignore
 export const STATUS_OF: Readonly<Record<string, number>> = {
   malformed_json: 400, unauthenticated: 401, insufficient_credits: 402, forbidden: 403, not_found: 404,
-  method_not_allowed: 405, idempotency_conflict: 409, idempotency_key_expired: 409, hold_ended: 409,
+  method_not_allowed: 405, idempotency_conflict: 409, idempotency_key_expired: 409, hold_ended: 409, key_refused: 409,
   already_redeemed: 409, coupon_exists: 409, coupon_exhausted: 409, coupon_expired: 410, coupon_inactive: 410, payload_too_large: 413,
   unsupported_media_type: 415, invalid_request: 422, unpriced_model: 422, unknown_tier: 422, rate_limited: 429, internal: 500,
   unavailable: 503, overloaded: 503, timeout: 504,

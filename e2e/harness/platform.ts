@@ -2,8 +2,11 @@
 import { readFile } from "node:fs/promises";
 import { findBroker, testFolder } from "@tollbooth/shared/testing/find";
 import { openBroker } from "@tollbooth/shared/testing/nats";
+import { startFakeOpenRouter } from "../../services/openrouter/src/fake.ts";
+import { settings as coupons } from "../../services/coupons/src/config.ts";
 import { settings as credits } from "../../services/credits/src/config.ts";
 import { settings as gateway } from "../../services/gateway/src/config.ts";
+import { settings as openrouter } from "../../services/openrouter/src/config.ts";
 import { settings as usage } from "../../services/usage/src/config.ts";
 import { rolesOf, type Owner } from "../../tools/src/databases.ts";
 import { signingOf, type Signing } from "../../tools/src/jwt.ts";
@@ -21,6 +24,8 @@ export interface Reach {
   readonly databaseUrls: Platform["databaseUrls"];
   readonly auditUrls: Platform["auditUrls"];
   readonly signing: Signing;
+  /** The fake OpenRouter that the platform asks. */
+  readonly openRouterUrl: string;
 }
 
 /** A platform that its owner may also hurt. */
@@ -37,10 +42,11 @@ export interface Own {
 export async function openPlatform(name: string, env: NodeJS.ProcessEnv = {}): Promise<Own> {
   const { folder, remove } = await testFolder(name);
   const broker = await otherBroker();
-  const settings = { ...unset(), ...(broker && { NATS_URL: broker.url }), ...env };
+  const fake = await startFakeOpenRouter();
+  const settings = { ...unset(), ...(broker && { NATS_URL: broker.url }), OPENROUTER_BASE_URL: fake.url, ...env };
   const close = async (platform?: Platform) => {
     await platform?.stop();
-    await broker?.close();
+    await Promise.all([broker?.close(), fake.close()]);
     const refusals = await refusalsIn(logOf("nats", folder));
     await remove();
     if (refusals.length > 0) throw new Error(`the broker refused what was needed:\n${refusals.join("\n")}`);
@@ -48,7 +54,8 @@ export async function openPlatform(name: string, env: NodeJS.ProcessEnv = {}): P
   try {
     const platform = await Platform.start({ folder, fsync: false, env: settings });
     const { gatewayUrl, natsUrl, natsKeys, databaseUrls, auditUrls } = platform;
-    const reach = { gatewayUrl, natsUrl, natsKeys, databaseUrls, auditUrls, signing: await signingIn(folder) };
+    const addresses = { gatewayUrl, natsUrl, natsKeys, databaseUrls, auditUrls, openRouterUrl: fake.url };
+    const reach = { ...addresses, signing: await signingIn(folder) };
     return { platform, reach, folder, close: () => close(platform) };
   } catch (error) {
     await close();
@@ -71,9 +78,10 @@ export async function superuserUrl(folder: string, owner: Owner): Promise<string
   return `postgres://postgres:${password}@127.0.0.1:${kept?.postgresPort}/${rolesOf(owner).database}`;
 }
 
-/** The environment without any setting of our services. */
+/** The environment without any setting of our services, except that no OpenRouter is reached. */
 export function unset(): NodeJS.ProcessEnv {
-  const known = new Set(Object.keys({ ...credits, ...gateway, ...usage }));
+  const known = new Set(Object.keys({ ...coupons, ...credits, ...gateway, ...openrouter, ...usage }));
+  known.delete("OPENROUTER_BASE_URL");
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !known.has(name)));
 }
 

@@ -7,8 +7,8 @@ import { OPERATOR } from "./broker/permissions.ts";
 
 /** Works with the broker and leaves it. Throws one sentence where that cannot be, or a service refuses. */
 export async function withBus(name: string, work: (bus: Bus) => Promise<void>): Promise<void> {
-  const { natsUrl, natsKeys } = await attach(process.env);
-  const bus = await openBus({ url: natsUrl, keys: natsKeys, name: OPERATOR, log: openLog(name, "silent") });
+  const { natsUrl: url, natsKeys: keys } = await attach(process.env);
+  const bus = await openBus({ url, keys, name: OPERATOR, log: openLog(name, "silent") });
   try {
     await work(bus);
   } catch (error) {

@@ -11,6 +11,8 @@ export interface Words {
   readonly commands: Readonly<Record<string, readonly Command[]>>;
   /** What each service tells. */
   readonly events: Readonly<Record<string, readonly Event[]>>;
+  /** What reporters tell each service. */
+  readonly reports: Readonly<Record<string, readonly Event[]>>;
 }
 
 /** The parts of a document that grow with each contract. */
@@ -27,10 +29,11 @@ const ABOUT = `Requests, facts and reports over NATS. Bodies are JSON; all else 
 - A reporter keeps its event until \`usage.event.outcomes\` says what became of it, and sends it again while that is \`unknown\`.`;
 
 /** The document. A function of its arguments. */
-export function asyncapi({ commands, events }: Words): JsonSchema {
+export function asyncapi({ commands, events, reports }: Words): JsonSchema {
   const parts: Parts = { book: new SchemaBook(), channels: {}, operations: {} };
   for (const [tag, all] of Object.entries(commands)) for (const command of all) addCommand(parts, tag, command);
-  for (const [tag, all] of Object.entries(events)) for (const event of all) addEvent(parts, tag, event);
+  for (const told of [events, reports])
+    for (const [tag, all] of Object.entries(told)) for (const event of all) addEvent(parts, tag, event);
   const { book, channels, operations } = parts;
   return {
     asyncapi: "3.0.0",
@@ -96,8 +99,7 @@ function addCommand({ book, channels, operations }: Parts, tag: string, command:
 
 function addEvent({ book, channels, operations }: Parts, tag: string, event: Event): void {
   const { subject, summary } = event;
-  // What others report has a subject for each of them.
-  const isReport = subject.endsWith(".*");
+  const isReport = event.kind === "report";
   const name = nameOf(subject.replace(".*", ""));
   const shown = examples[subject];
   channels[name] = {

@@ -3,13 +3,22 @@ import { z } from "zod";
 import { laws as creditsLaws } from "@tollbooth/credits/laws";
 import { laws as couponsLaws } from "@tollbooth/coupons/laws";
 import { verify } from "@tollbooth/credits/verify";
+import { laws as openrouterLaws } from "@tollbooth/openrouter/laws";
 import type { Db, Tx } from "@tollbooth/shared/db";
 import { breachesOf, type Law } from "@tollbooth/shared/law";
 import { until } from "@tollbooth/shared/local/condition";
 import { sql } from "@tollbooth/shared/sql";
 import { laws as usageLaws } from "@tollbooth/usage/laws";
 import { OWNERS, type Owner } from "./databases.ts";
-import { SHOWN_MAX, summary, sumsThatDiffer, unappliedEvents, unawardedRedemptions, type Books } from "./reconcile.ts";
+import {
+  chatsWithoutEvent,
+  SHOWN_MAX,
+  summary,
+  sumsThatDiffer,
+  unappliedEvents,
+  unawardedRedemptions,
+  type Books,
+} from "./reconcile.ts";
 import { plainKeys } from "./secrets.ts";
 
 export interface Finding {
@@ -28,13 +37,14 @@ export async function audit(books: Books): Promise<Finding[]> {
     ...(await ofOne(books.credits, "credits", creditsLaws)),
     ...(await ofOne(books.usage, "usage", usageLaws)),
     ...(await ofOne(books.coupons, "coupons", couponsLaws)),
+    ...(await ofOne(books.openrouter, "openrouter", openrouterLaws)),
     await chainFinding(books),
     ...(await between(books)),
     {
       invariant: 7,
       of: "all",
       says: "nothing waits to be confirmed",
-      breaches: await ofAll(books, waiting),
+      breaches: await onTheWay(books),
     },
     {
       invariant: 7,
@@ -54,7 +64,21 @@ export async function audit(books: Books): Promise<Finding[]> {
 
 /** Waits until every fact has been confirmed by its consumer; answers whether that came in time. */
 export function quiet(books: Books, withinMs: number): Promise<boolean> {
-  return until(async () => (await ofAll(books, waiting)).length === 0, withinMs);
+  return until(async () => (await onTheWay(books)).length === 0, withinMs);
+}
+
+async function onTheWay(books: Books): Promise<string[]> {
+  return [...(await ofAll(books, waiting)), ...(await untold(books))];
+}
+
+/** Chats that usage is still to be told of. */
+async function untold({ openrouter }: Books): Promise<string[]> {
+  const rows = await openrouter.many(
+    z.object({ id: z.string(), user: z.string() }),
+    sql`select request_id as id, user_id as user from routed_requests where report is not null and recorded_at is null
+        order by next_at, user_id, request_id limit ${SHOWN_MAX}`,
+  );
+  return rows.map(({ id, user }) => `openrouter: the chat ${id} of ${user} is not told to usage yet`);
 }
 
 /** Reads as of one moment and changes nothing: what is written meanwhile is no breach. */
@@ -81,6 +105,7 @@ async function chainFinding({ credits }: Books): Promise<Finding> {
 }
 
 async function between(books: Books): Promise<Finding[]> {
+  const chats = await chatsWithoutEvent(books);
   const [events, awards] = [await summary(unappliedEvents(books)), await summary(unawardedRedemptions(books))];
   return [
     {
@@ -96,6 +121,12 @@ async function between(books: Books): Promise<Finding[]> {
       breaches: awards.breaches,
     },
     { invariant: 4, of: "all", says: `each of ${events.checked} events was applied`, breaches: events.breaches },
+    {
+      invariant: 4,
+      of: "all",
+      says: `each of ${chats.checked} chats on users' own keys is an event`,
+      breaches: chats.breaches,
+    },
   ];
 }
 

@@ -1,7 +1,7 @@
 /** The databases of the services in one Postgres, and the three roles of each, which may enter no other. */
 
 /** The services that have a database. */
-export const OWNERS = ["credits", "usage", "coupons"] as const;
+export const OWNERS = ["credits", "usage", "coupons", "openrouter"] as const;
 export type Owner = (typeof OWNERS)[number];
 
 /** A record with something of every owner. */

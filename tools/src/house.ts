@@ -32,6 +32,14 @@ export const HOUSE: Readonly<Record<string, Rooms>> = {
     stores: ["coupons.store", "retelling.store", "laws"],
     pure: ["code", "redemption"],
   },
+  openrouter: {
+    // The fake OpenRouter and the rotation of keys are programs too: tools/ starts them.
+    main: ["main", "config", "fake", "fake-models", "rotation"],
+    doors: ["handlers"],
+    middle: ["accounts", "catalogue", "client", "quotes", "reporting", "routing", "vault"],
+    stores: ["accounts.store", "requests.store", "laws"],
+    pure: ["answers", "bill", "fernet", "price-sheet", "refusal", "remaining", "secret", "vault-keys"],
+  },
   usage: {
     main: ["main", "config"],
     doors: ["handlers", "price-handlers", "report", "dead-letters"],
@@ -84,6 +92,7 @@ export const OWNERS: Readonly<Record<string, RegExp>> = {
   "jose": /^(services\/gateway\/src\/auth|tools\/src\/jwt)\.ts$/,
   "commander": /^tools\//,
   "@pydantic/genai-prices": /^services\/usage\//,
+  "lossless-json": /^services\/openrouter\/src\/(client|fake)\.ts$/,
 };
 
 /** Names that say what kind of thing a file is, or nothing: they attract whatever has no home. */

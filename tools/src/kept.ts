@@ -6,7 +6,7 @@ import { z } from "zod";
 import { forEachOwner, type Owner, type Passwords } from "./databases.ts";
 import { freePort, isFree } from "@tollbooth/shared/local/ports";
 
-/** Secrets that begin so are refused by a gateway in production. */
+/** Secrets that begin so are refused in production. */
 const DEVELOPMENT = "dev-";
 
 const Kept = z.object({
@@ -19,6 +19,8 @@ const Kept = z.object({
   /** The audit's for each of them. */
   auditPasswords: z.record(z.string(), z.string()).default({}),
   jwtSecret: z.string(),
+  /** What encrypts users' OpenRouter keys, the newest first. */
+  vaultKeys: z.string().optional(),
 });
 
 type ByOwner = Readonly<Record<Owner, string>>;
@@ -26,6 +28,9 @@ export type Kept = Omit<z.output<typeof Kept>, "passwords" | "auditPasswords"> &
   readonly passwords: ByOwner;
   readonly auditPasswords: ByOwner;
 };
+
+/** What a started platform's folder keeps: whole. */
+type Open = Kept & { readonly vaultKeys: string };
 
 /** The passwords of the roles of a kept platform's databases. */
 export function passwordsOf({ passwords, auditPasswords }: Kept): Passwords {
@@ -36,9 +41,9 @@ export function passwordsOf({ passwords, auditPasswords }: Kept): Passwords {
  * Reads what the folder keeps, and makes what is not there yet. A kept port that somebody else took meanwhile is
  * replaced. The file is for its owner's eyes only.
  */
-export async function openKept(folder: string, gatewayPort: number): Promise<Kept> {
+export async function openKept(folder: string, gatewayPort: number): Promise<Open> {
   const before = await readKept(folder);
-  const kept: Kept = {
+  const kept: Open = {
     postgresPort: await portOr(before?.postgresPort),
     natsPort: await portOr(before?.natsPort),
     gatewayPort,
@@ -46,6 +51,7 @@ export async function openKept(folder: string, gatewayPort: number): Promise<Kep
     passwords: forEachOwner((owner) => before?.passwords[owner] ?? secret()),
     auditPasswords: forEachOwner((owner) => before?.auditPasswords[owner] ?? secret()),
     jwtSecret: before?.jwtSecret ?? `${DEVELOPMENT}${secret()}`,
+    vaultKeys: before?.vaultKeys ?? `${DEVELOPMENT}1:${secret()}=`,
   };
   await mkdir(folder, { recursive: true });
   const draft = `${fileOf(folder)}.draft`;

@@ -39,6 +39,7 @@ const STOP_WITHIN_MS: Readonly<Record<Part, number>> = {
   credits: 3000,
   usage: 3000,
   coupons: 3000,
+  openrouter: 3000,
   nats: 1000,
   postgres: 3000,
 };
@@ -163,6 +164,9 @@ export class Platform {
       NATS_KEYS: this.#addresses.natsKeys,
       ...Object.fromEntries(OWNERS.map((owner) => [databaseSetting(owner), databaseUrls[owner]])),
       ...(this.#env.AUTH_JWKS_URL === undefined && { AUTH_JWT_SECRET: this.#env.AUTH_JWT_SECRET ?? kept.jwtSecret }),
+      ...(this.#env.OPENROUTER_VAULT_KEYS_FILE === undefined && {
+        OPENROUTER_VAULT_KEYS: this.#env.OPENROUTER_VAULT_KEYS ?? kept.vaultKeys,
+      }),
     };
     await Promise.all(SERVICES.map(async (service) => this.#keep(service, this.#service(service))));
     await this.#firstReady();

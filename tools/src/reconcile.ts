@@ -136,6 +136,33 @@ export async function summary(
   return { ...found, breaches: found.breaches.slice(0, SHOWN_MAX) };
 }
 
+/** Every chat on a user's own key that usage is said to have, of the last 99 days, is an event there, by its id. */
+export async function chatsWithoutEvent(books: Books): Promise<{ checked: number; breaches: string[] }> {
+  let [user, request] = ["", ""];
+  let checked = 0;
+  const breaches: string[] = [];
+  while (breaches.length < SHOWN_MAX) {
+    const page = await books.openrouter.many(
+      z.object({ user_id: z.string(), request_id: z.string() }),
+      sql`select user_id, request_id from routed_requests
+          where (user_id, request_id) > (${user}, ${request}) and recorded_at > now() - interval '99 days'
+          order by user_id, request_id limit ${EVENTS_A_PAGE}`,
+    );
+    const missing = await books.usage.many(
+      z.object({ user_id: z.string(), request_id: z.string() }),
+      sql`select r.user_id, r.request_id from ${table({ user_id: "text", request_id: "text" }, page)} as r (user_id, request_id)
+          where not exists (select from usage_event_ids i where i.user_id = r.user_id and i.source = 'openrouter' and i.event_id = r.request_id and i.outcome = 'recorded')
+          limit ${SHOWN_MAX}`,
+    );
+    breaches.push(...missing.map((chat) => `${chat.user_id}: the chat ${chat.request_id} is no event`));
+    checked += page.length;
+    const last = page.at(-1);
+    if (last === undefined || page.length < EVENTS_A_PAGE) break;
+    [user, request] = [last.user_id, last.request_id];
+  }
+  return { checked, breaches };
+}
+
 async function* pages(db: Db, from: ReturnType<typeof sql>): AsyncGenerator<string[]> {
   let after = "";
   for (;;) {

@@ -1,15 +1,12 @@
 /** `npm run reporter`: who may report usage over the broker of this checkout, and as which source. */
 import { Command } from "commander";
-import { openBus } from "@tollbooth/shared/bus";
-import { until } from "@tollbooth/shared/local/condition";
 import { reloadNats } from "@tollbooth/shared/local/nats";
-import { openLog } from "@tollbooth/shared/log";
 import { inboxOf, seedFile } from "@tollbooth/shared/nkeys";
-import { attach } from "./attach.ts";
 import { addReporter, removeReporter } from "./broker/keys.ts";
 import { reporterName } from "./broker/permissions.ts";
 import { HOME } from "./checkout.ts";
 import { keysOf, storeOf } from "./servers.ts";
+import { logOf } from "./service.ts";
 
 interface Options {
   readonly source: string;
@@ -17,9 +14,6 @@ interface Options {
   readonly remove?: true;
   readonly folder: string;
 }
-
-/** Who comes just while the broker reads its users waits 5 s in vain, and comes again. */
-const KNOWN_WITHIN_MS = 15_000;
 
 const command: Command = new Command("npm run reporter --")
   .description("Lets a service report usage over the broker as one source, or takes that right away.")
@@ -39,7 +33,6 @@ async function add(source: string, publicKey: string | undefined): Promise<void>
   await addReporter(folder, source, publicKey);
   const name = reporterName(source);
   const isKnown = await reload();
-  if (isKnown && publicKey === undefined) await known(name);
   console.log(`${source} may report${isKnown ? "" : ", as soon as the broker has read its users anew"}.
 
   subject       usage.report.${source}
@@ -53,19 +46,7 @@ async function remove(source: string): Promise<void> {
   console.log(`${source} may not report any more${isKnown ? "" : ", as soon as the broker has read its users anew"}.`);
 }
 
-/** Whether the broker of this checkout runs with these users, and reads them anew now. */
+/** Whether the broker of this checkout runs with these users; then it has read them anew. */
 async function reload(): Promise<boolean> {
-  return folder === keysOf(HOME) && (await reloadNats(storeOf(HOME)));
-}
-
-/** Settles when the broker takes the reporter in. Throws where it does not. */
-async function known(name: string): Promise<void> {
-  const { natsUrl: url } = await attach(process.env);
-  const log = openLog(name, "silent");
-  const isTaken = async () => {
-    const bus = await openBus({ url, keys: folder, name, log }).catch(() => undefined);
-    await bus?.close();
-    return bus !== undefined;
-  };
-  if (!(await until(isTaken, KNOWN_WITHIN_MS))) throw new Error(`The broker at ${url} does not know ${name}.`);
+  return folder === keysOf(HOME) && (await reloadNats({ storeDir: storeOf(HOME), logFile: logOf("nats", HOME) }));
 }

@@ -6,7 +6,7 @@ import { dyingWithUs } from "@tollbooth/shared/local/launch";
 import { endLeftover } from "@tollbooth/shared/local/leftover";
 import { serviceProgram } from "./checkout.ts";
 
-export const SERVICES = ["credits", "usage", "coupons", "gateway"] as const;
+export const SERVICES = ["credits", "usage", "coupons", "openrouter", "gateway"] as const;
 export type Service = (typeof SERVICES)[number];
 
 /** Settings that only the service which is named may know. */
@@ -14,6 +14,7 @@ const PRIVATE: Readonly<Record<Service, readonly string[]>> = {
   credits: ["CREDITS_DATABASE_URL"],
   usage: ["USAGE_DATABASE_URL"],
   coupons: ["COUPONS_DATABASE_URL"],
+  openrouter: ["OPENROUTER_DATABASE_URL", "OPENROUTER_VAULT_KEYS", "OPENROUTER_VAULT_KEYS_FILE"],
   gateway: ["AUTH_JWT_SECRET"],
 };
 

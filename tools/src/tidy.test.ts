@@ -96,11 +96,13 @@ test("SQL stands in stores", () => {
   expect(found.map(({ source }) => source.path)).toEqual([]);
 });
 
-test("only the gateway speaks HTTP", () => {
+/** The gateway, OpenRouter's only client, and the fake OpenRouter. */
+const SPEAKS_HTTP = /^services\/(gateway\/|openrouter\/src\/(client|fake|refusal)\.ts$)/;
+
+test("only the gateway speaks HTTP, and who asks OpenRouter", () => {
   const words = /\bstatus(Code)?\b\W{1,4}[1-5]\d\d\b|\bres\.status\(/;
   const found = programs.filter(
-    ({ path, text }) =>
-      /^(services|packages)\//.test(path) && !path.startsWith("services/gateway/") && words.test(text),
+    ({ path, text }) => /^(services|packages)\//.test(path) && !SPEAKS_HTTP.test(path) && words.test(text),
   );
   expect(found.map(({ path }) => path)).toEqual([]);
 });

@@ -7,7 +7,7 @@ import { Fault } from "./fault.ts";
 import type { Endpoint, Reply } from "./handler.ts";
 import type { Log } from "./log.ts";
 import { askDuration, timed } from "./metrics.ts";
-import { credentials } from "./nkeys.ts";
+import { credentials, credentialsIn } from "./nkeys.ts";
 import { serve } from "./serve.ts";
 import { inSpan, SpanKind } from "./telemetry.ts";
 import { ASK_TIMEOUT_MS, decodeReply, encodeAsk } from "./wire.ts";
@@ -55,7 +55,7 @@ export async function openBus(options: BusOptions): Promise<Bus> {
   const connection = await connect({
     servers: url.split(","),
     name: `tollbooth-${name}`,
-    ...(keys !== undefined && credentials(keys, name)),
+    ...(keys === undefined ? credentialsIn(url) : credentials(keys, name)),
     timeout: CONNECT_TIMEOUT_MS,
     maxReconnectAttempts: -1,
     reconnectTimeWait: RECONNECT_WAIT_MS,

@@ -37,9 +37,10 @@ export interface Command<I extends z.ZodType = z.ZodType, O extends z.ZodType = 
   readonly bodyMaxBytes?: number;
 }
 
-/** A past-tense fact that only its owner publishes; of a report `*` stands for its owner. It grows by optional fields; readers ignore what they do not know. */
+/** A past-tense fact that only its owner publishes. It grows by optional fields; readers ignore what they do not know. */
 export interface Event<D extends z.ZodType = z.ZodType> {
-  readonly kind: "event";
+  /** A report is what somebody outside tells a service, on a subject of its own: `*` stands for the reporter's name. */
+  readonly kind: "event" | "report";
   readonly subject: string;
   readonly summary: string;
   readonly data: D;
@@ -55,6 +56,11 @@ export function command<I extends z.ZodType, O extends z.ZodType>(
 /** Declares a fact that a service tells. */
 export function event<D extends z.ZodType>(contract: Omit<Event<D>, "kind">): Event<D> {
   return { kind: "event", ...contract };
+}
+
+/** Declares what reporters tell a service. */
+export function report<D extends z.ZodType>(contract: Omit<Event<D>, "kind">): Event<D> {
+  return { kind: "report", ...contract };
 }
 
 /** Who asks: the user named by the token, what he may be, and the application that holds the token. */

@@ -9,6 +9,7 @@ export const FAULT_CODES = [
   "forbidden",
   "not_found",
   "hold_ended",
+  "key_refused",
   "unknown_tier",
   "method_not_allowed",
   "already_redeemed",

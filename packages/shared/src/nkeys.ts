@@ -10,7 +10,7 @@ export interface KeyPair {
   readonly publicKey: string;
 }
 
-type Credentials = Pick<ConnectionOptions, "authenticator" | "inboxPrefix" | "tls">;
+type Credentials = Pick<ConnectionOptions, "authenticator" | "inboxPrefix" | "tls" | "user" | "pass">;
 
 /** A new user's key pair. */
 export function newKeyPair(): KeyPair {
@@ -51,6 +51,12 @@ export function credentials(keys: string, user: string): Credentials {
     throw new Error(`NATS_KEYS is ${keys}, and there is no seed of the broker's user ${user} in ${file}`, { cause });
   }
   return { authenticator: nkeyAuthenticator(seed), inboxPrefix: inboxOf(user), ...certificates(keys, user) };
+}
+
+/** What a broker is shown that is spoken to without a key: the name and the password in its address, where there are any. */
+export function credentialsIn(url: string): Credentials {
+  const { username, password } = new URL(url.split(",")[0] ?? url);
+  return username === "" ? {} : { user: decodeURIComponent(username), pass: decodeURIComponent(password) };
 }
 
 function certificates(keys: string, user: string): Pick<ConnectionOptions, "tls"> {

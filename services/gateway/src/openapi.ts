@@ -26,6 +26,8 @@ const ABOUT = `Credits and usage metering behind AI services. 1 credit is 1 USD.
 - A GET route answers HEAD as well. Another method is refused with 405 \`method_not_allowed\` and \`Allow\`.
 - Every POST may be repeated with its \`Idempotency-Key\`: the same caller, key and content get the first answer again.
 - A refusal is \`application/problem+json\` (RFC 9457); programs go by its \`code\`.
+- A request may bring its \`X-Request-Id\`, and \`traceparent\` and \`tracestate\` of a trace that goes on.
+- What is not even HTTP is refused with 400 \`malformed_request\`, 408 \`request_timeout\` or 431 \`headers_too_large\`.
 - Services and admins are not counted by the rate limits, and get no \`RateLimit\` headers.`;
 
 const TOKEN = `The user is \`sub\`; roles are in \`roles\`, \`role\` or \`realm_access.roles\`. Verified as RFC8725 asks: explicit algorithms,

@@ -26,6 +26,7 @@ export const PROBLEMS: Readonly<Record<FaultCode, Kind>> = {
   coupon_inactive:         { status: 410, title: "The coupon has been ended", about: "It can no longer be redeemed." },
   idempotency_conflict:    { status: 409, title: "The key was used for something else", about: "An Idempotency-Key or event_id was repeated with other content. Use a new one for a new request." },
   hold_ended:              { status: 409, title: "The hold has ended", about: "A hold ends once: it was captured, released or expired before. Use a new hold_id for a new request." },
+  key_refused:             { status: 409, title: "OpenRouter does not take the user's key", about: "It was revoked, or never good. Connect a key that works with POST /openrouter/create-account." },
   unknown_tier:            { status: 422, title: "There is no such tier", about: "`fix` names the tiers there are." },
   idempotency_key_expired: { status: 409, title: "The answer for this key is no longer kept", about: "The request was done more than 7 days ago. It was not done again." },
   payload_too_large:       { status: 413, title: "The body is too large", about: "A body may have 100 KB, a batch of usage events 1 MB." },

@@ -70,6 +70,7 @@ test("nobody may hear what another is answered, and no one but its owner may tel
     const inboxes = subscribe.filter((subject) => subject.startsWith("_INBOX"));
     expect(inboxes).toEqual([`_INBOX_${name}.>`]);
     expect(publish.filter((subject) => subject.startsWith("_INBOX"))).toEqual([]);
+    expect(publish.includes("usage.report.*")).toBe(name === OPERATOR);
     expect(publish.includes("usage.tracked")).toBe(name === "usage");
     expect(publish.includes("coupon.redeemed")).toBe(name === "coupons");
   }

@@ -5,7 +5,8 @@
 import type { Command } from "@tollbooth/shared/contract";
 import { commands, events } from "@tollbooth/shared/contracts/all";
 import { explainUsage } from "@tollbooth/shared/contracts/explain";
-import { usageEventOutcomes } from "@tollbooth/shared/contracts/usage";
+import { importPrices, quoteCost } from "@tollbooth/shared/contracts/prices";
+import { trackUsage, usageEventOutcomes } from "@tollbooth/shared/contracts/usage";
 import { inboxOf } from "@tollbooth/shared/nkeys";
 import { streams, type Stream } from "@tollbooth/shared/streams";
 import type { Service } from "../service.ts";
@@ -38,6 +39,7 @@ export const ROWS: Readonly<Record<Service, Row>> = {
   credits: { asks: [explainUsage], owns: [streams.credits], reads: [confirmed(streams.usage), confirmed(streams.coupons)] },
   usage:   { owns: [streams.usageReports, streams.usage], reads: [{ stream: streams.usageReports, durable: "usage", subject: streams.usageReports.subjects[0] }] },
   coupons: { owns: [streams.coupons] },
+  openrouter: { asks: [importPrices, quoteCost, trackUsage] },
 };
 
 /** Whoever looks after the platform: he asks everything and sees every fact, and makes or answers none. */
@@ -69,7 +71,8 @@ function serviceMay(service: string, { asks = [], owns = [], reads = [] }: Row):
   const answered = service in commands;
   const outcomes = owns.flatMap(({ confirmedBy }) => (confirmedBy === undefined ? [] : [confirmedBy]));
   const pinged = service === "gateway" ? Object.keys(commands).map((name) => `$SRV.PING.${name}`) : [];
-  const facts = answered ? events[service as keyof typeof events] : [];
+  // A subject with a `*` is for reporters: it is no fact of the service that reads it.
+  const facts = answered ? events[service as keyof typeof events].filter(({ subject }) => !subject.includes("*")) : [];
   return {
     publish: [
       ...[...asks, ...outcomes.map((by) => by.outcomes)].map(({ subject }) => subject),

@@ -1,4 +1,4 @@
-import { readFile, stat } from "node:fs/promises";
+import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, describe, expect, inject, onTestFinished, test } from "vitest";
 import { openBus, type Bus } from "@tollbooth/shared/bus";
@@ -8,6 +8,7 @@ import { freePort } from "@tollbooth/shared/local/ports";
 import { openLog } from "@tollbooth/shared/log";
 import { newKeyPair, seedFile } from "@tollbooth/shared/nkeys";
 import { testFolder } from "@tollbooth/shared/testing/find";
+import { refusalsIn } from "../testing/refusals.ts";
 import { addReporter, openUsers, removeReporter } from "./keys.ts";
 
 // Users are for a broker that we start.
@@ -16,10 +17,9 @@ if (!isOurs) console.log("reporters on the broker: skipped, because the tests ha
 const { folder, remove } = await testFolder("reporters");
 const keys = join(folder, "broker");
 const storeDir = join(folder, "store");
+const logFile = join(folder, "log");
 const usersFile = await openUsers(keys);
-const broker = isOurs
-  ? await startNats({ storeDir, port: await freePort(), logFile: join(folder, "log"), usersFile })
-  : undefined;
+const broker = isOurs ? await startNats({ storeDir, port: await freePort(), logFile, usersFile }) : undefined;
 afterAll(async () => {
   await broker?.stop();
   await remove();
@@ -31,10 +31,7 @@ async function as(name: string, of = keys): Promise<Bus> {
   return bus;
 }
 
-/** Settles when the broker takes a user in. Who comes just while it reads its users waits 5 s in vain, and comes again. */
-async function isIn(name: string): Promise<boolean> {
-  return until(() => as(name).then(Boolean, () => false), 15_000);
-}
+const reload = () => reloadNats({ storeDir, logFile });
 
 describe.runIf(isOurs)("a reporter", () => {
   test("that is added while the broker runs is in, and nobody else loses his connection", async () => {
@@ -42,19 +39,18 @@ describe.runIf(isOurs)("a reporter", () => {
     let losses = 0;
     credits.onReconnect(() => losses++);
     await addReporter(keys, "late");
-    expect(await reloadNats(storeDir)).toBe(true);
-    expect(await isIn("reporter-late")).toBe(true);
+    expect(await reload()).toBe(true);
+    await as("reporter-late");
     await credits.connection.flush();
     expect(losses).toBe(0);
   });
 
   test("that is removed loses his connection and does not come in again", async () => {
     await addReporter(keys, "gone");
-    await reloadNats(storeDir);
-    expect(await isIn("reporter-gone")).toBe(true);
+    await reload();
     const bus = await as("reporter-gone");
     expect(await removeReporter(keys, "gone")).toBe(true);
-    await reloadNats(storeDir);
+    await reload();
     expect(await until(() => !bus.connected(), 5_000)).toBe(true);
     await expect(as("reporter-gone")).rejects.toThrow("there is no seed");
     expect(await removeReporter(keys, "gone")).toBe(false);
@@ -85,10 +81,36 @@ describe.runIf(isOurs)("a reporter", () => {
   });
 });
 
+test.runIf(isOurs)("a service that gets a new key comes back with it, also where the broker had it first", async () => {
+  const usage = await as("usage");
+  const file = seedFile(keys, "usage");
+  const old = await readFile(file, "utf8");
+  await Promise.all([rm(file), rm(join(keys, "usage.pub"))]);
+  await openUsers(keys);
+  const fresh = await readFile(file, "utf8");
+  await writeFile(file, old);
+  const before = (await refusalsIn(logFile)).length;
+  await reload();
+  expect(await until(async () => (await refusalsIn(logFile)).length >= before + 3, 10_000)).toBe(true);
+  expect(usage.connected()).toBe(false);
+  await writeFile(file, fresh);
+  expect(await until(() => usage.connected(), 10_000)).toBe(true);
+  await usage.connection.flush();
+});
+
 test("only its owner can read a seed, and a key that is there is kept", async () => {
   const before = await readFile(seedFile(keys, "credits"), "utf8");
   await openUsers(keys);
   expect(await readFile(seedFile(keys, "credits"), "utf8")).toBe(before);
   const { mode } = await stat(seedFile(keys, "credits"));
   expect(mode & 0o077).toBe(0);
+});
+
+test.runIf(isOurs)("users that the broker cannot read are told in its words, and the old ones stay", async () => {
+  const before = await readFile(usersFile, "utf8");
+  await writeFile(usersFile, "authorization { users: [ { nkey: nonsense");
+  await expect(reload()).rejects.toThrow("The broker did not read its users anew.");
+  await as("gateway");
+  await writeFile(usersFile, before);
+  expect(await reload()).toBe(true);
 });

@@ -5,13 +5,14 @@ import * as credits from "./credits.ts";
 import * as deadLetters from "./dead-letters.ts";
 import * as explain from "./explain.ts";
 import * as holds from "./holds.ts";
+import * as openrouter from "./openrouter.ts";
 import * as prices from "./prices.ts";
 import * as tiers from "./tiers.ts";
 import * as usage from "./usage.ts";
 
-type Service = "credits" | "usage" | "coupons";
+type Service = "credits" | "usage" | "coupons" | "openrouter";
 
-function only<K extends "command" | "event">(kind: K, room: Record<string, unknown>) {
+function only<K extends "command" | "event" | "report">(kind: K, room: Record<string, unknown>) {
   const isOne = (value: unknown): value is K extends "command" ? Command : Event =>
     typeof value === "object" && value !== null && "kind" in value && value.kind === kind;
   // A module's own order depends on who loads it.
@@ -31,6 +32,7 @@ function answeredBy(service: Service): readonly Command[] {
     ...prices,
     ...explain,
     ...deadLetters,
+    ...openrouter,
   });
   return all.filter(({ subject }) => subject.startsWith(`${service}.`));
 }
@@ -39,10 +41,15 @@ export const commands: Readonly<Record<Service, readonly Command[]>> = {
   credits: answeredBy("credits"),
   usage: answeredBy("usage"),
   coupons: answeredBy("coupons"),
+  openrouter: answeredBy("openrouter"),
 };
 
 export const events: Readonly<Record<Service, readonly Event[]>> = {
   credits: only("event", credits),
   usage: only("event", usage),
   coupons: only("event", coupons),
+  openrouter: only("event", openrouter),
 };
+
+/** What reporters tell each service; no service of ours may publish it. */
+export const reports: Readonly<Partial<Record<Service, readonly Event[]>>> = { usage: only("report", usage) };

@@ -1,6 +1,6 @@
 /** What the usage service answers and publishes: events in, exact costs, flat reads. */
 import { z } from "zod";
-import { command, event, EventId, Id, Instant, Moment, Metadata, OnUser } from "../contract.ts";
+import { command, event, EventId, Id, Instant, Moment, Metadata, OnUser, report } from "../contract.ts";
 import { AmountOrZero, MoneyText } from "../money.ts";
 import { CostBreakdown, EventOutcome } from "./shapes.ts";
 
@@ -144,7 +144,7 @@ export const usageEventOutcomes = command({
 });
 
 /** What a reporter publishes on a subject of its own: its name is the last token. Without `event_id` the header ce-id is it. */
-export const usageReported = event({
+export const usageReported = report({
   subject: "usage.report.*",
   summary: "A service was used, says a reporter",
   data: z

@@ -1,7 +1,8 @@
 /** A real NATS server of our own, with JetStream on files. */
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, stat, writeFile } from "node:fs/promises";
 import { dirname, relative, resolve } from "node:path";
-import { startDaemon, type Daemon } from "./daemon.ts";
+import { until } from "./condition.ts";
+import { startDaemon, tail, type Daemon } from "./daemon.ts";
 import { dyingWithUs } from "./launch.ts";
 import { endLeftover, runningOf, send } from "./leftover.ts";
 import { findNats } from "./nats-binary.ts";
@@ -16,6 +17,7 @@ export interface NatsOptions {
   readonly usersFile?: string;
 }
 
+const RELOADED_WITHIN_MS = 10_000;
 const STORE_MAX_BYTES = 64 * 1024 ** 3;
 /** A batch of reports and its answer fit, and so will a chat with pictures. */
 const PAYLOAD_MAX_BYTES = 16 * 1024 ** 2;
@@ -70,12 +72,19 @@ function inclusion(config: string, file: string): string {
   return `include ${JSON.stringify(relative(dirname(config), resolve(file)))}\n`;
 }
 
-/** Lets the broker that runs on this store read its users anew; answers whether one runs. Whose permissions are as before stays connected. */
-export async function reloadNats(storeDir: string): Promise<boolean> {
+/**
+ * Lets the broker that runs on this store read its users anew, and settles when it has; answers whether one runs. Whose
+ * permissions are as before stays connected. Throws with the broker's own words where it keeps the old ones.
+ */
+export async function reloadNats({ storeDir, logFile }: Pick<NatsOptions, "storeDir" | "logFile">): Promise<boolean> {
   const store = resolve(storeDir);
   const pid = await runningOf({ pidFile: pidFileOf(store), mark: store });
-  if (pid !== undefined) send(pid, "SIGHUP");
-  return pid !== undefined;
+  if (pid === undefined) return false;
+  const { size } = await stat(logFile);
+  send(pid, "SIGHUP");
+  const hasRead = async () => (await tail(logFile, size)).includes("Reloaded server configuration");
+  if (await until(hasRead, RELOADED_WITHIN_MS)) return true;
+  throw new Error(`The broker did not read its users anew. ${await tail(logFile, size)}`.trim());
 }
 
 /** Ends the broker that a killed run left on this store; answers whether there was one. */

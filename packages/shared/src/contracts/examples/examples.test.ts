@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { commands, events } from "../all.ts";
+import { commands, events, reports } from "../all.ts";
 import { examples } from "./all.ts";
 import type { Example } from "./example.ts";
 
@@ -11,7 +11,7 @@ function exampleOf(subject: string): Example {
   return found;
 }
 const allCommands = Object.values(commands).flat();
-const allEvents = Object.values(events).flat();
+const allEvents = [...Object.values(events), ...Object.values(reports)].flat();
 
 test.each(allCommands.map((command) => ({ subject: command.subject, command })))(
   "$subject shows a good request and its answer",

@@ -1,0 +1,57 @@
+/** Examples of what the openrouter service answers. */
+import * as openrouter from "../openrouter.ts";
+import { ALICE, asked, NOW, type Examples } from "./example.ts";
+
+const LEFT = "74.500000000000";
+const ACCOUNT = {
+  user_id: ALICE,
+  email: "alice@example.com",
+  account_id: "user_2dHFtVWx2n56w6HkM0000000000",
+  free_credits_remaining: LEFT,
+  is_active: true,
+  last_synced: NOW,
+  created_at: NOW,
+  updated_at: NOW,
+  key_hint: "4f9c",
+};
+const MODEL = { model: "openai/gpt-4o-mini" };
+
+export const openRouterExamples: Examples = {
+  ...asked(
+    openrouter.createOpenRouterAccount,
+    { api_key: "sk-or-v1-0123456789abcdef4f9c", email: "alice@example.com" },
+    ACCOUNT,
+  ),
+  ...asked(openrouter.getOpenRouterAccount, {}, ACCOUNT),
+  ...asked(
+    openrouter.syncOpenRouterAccount,
+    {},
+    { user_id: ALICE, free_credits: LEFT, is_active: true, last_synced: NOW },
+  ),
+  ...asked(
+    openrouter.deleteOpenRouterAccount,
+    {},
+    {
+      message: "the key is forgotten, and this user is no longer connected to OpenRouter",
+    },
+  ),
+  ...asked(openrouter.modelMarkup, MODEL, { ...MODEL, markup_class: "budget", markup_rate: "0.05" }),
+  ...asked(openrouter.freeModel, MODEL, { ...MODEL, is_free: false }),
+  ...asked(
+    openrouter.routeChat,
+    {
+      user_id: ALICE,
+      request_id: "chat-9",
+      chat: { ...MODEL, messages: [{ role: "user", content: "Say something." }], max_tokens: 100 },
+    },
+    {
+      request_id: "chat-9",
+      completion: {
+        id: "gen-1",
+        ...MODEL,
+        choices: [{ index: 0, finish_reason: "stop", message: { role: "assistant", content: "Something." } }],
+        usage: { prompt_tokens: 10, completion_tokens: 3, total_tokens: 13, cost: 0.0000033, is_byok: false },
+      },
+    },
+  ),
+};

@@ -1,0 +1,138 @@
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, describe, expect, onTestFinished, test } from "vitest";
+import { Fault } from "@tollbooth/shared/fault";
+import { OpenRouter } from "./client.ts";
+import { startFakeOpenRouter } from "./fake.ts";
+import { Secret } from "./secret.ts";
+
+const fake = await startFakeOpenRouter();
+afterAll(() => fake.close());
+const openRouter = new OpenRouter(fake.url);
+const key = (...words: string[]) => new Secret(["sk-or-v1", ...words, "0123456789"].join("-"));
+const CHAT = { model: "openai/gpt-4o-mini", messages: [{ role: "user", content: "x".repeat(40) }], max_tokens: 3 };
+
+async function faultOf(work: Promise<unknown>): Promise<Fault> {
+  const error: unknown = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (error instanceof Fault) return error;
+  throw new Error("no fault was thrown", { cause: error });
+}
+
+/** The address of a server that answers every request in this way, until the test has ended. */
+async function listening(listener: RequestListener): Promise<string> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+const answering = async (listener: RequestListener) => new OpenRouter(await listening(listener));
+const saying = (text: string, status = 200) => answering((_request, response) => response.writeHead(status).end(text));
+
+describe("amounts", () => {
+  test("are read to the last digit", async () => {
+    const precise = await saying('{"data":{"limit_remaining":12345678.123456789012345678,"usage":1}}');
+    const { limitRemaining } = await precise.key(key());
+    expect(limitRemaining?.toFixed()).toBe("12345678.123456789012345678");
+  });
+
+  test("may be written with an exponent", async () => {
+    const tiny = await saying('{"data":{"total_credits":1E+2,"total_usage":1.5e-7}}');
+    const { totalCredits, totalUsage } = await tiny.credits(key());
+    expect([totalCredits.toFixed(), totalUsage.toFixed()]).toEqual(["100", "0.00000015"]);
+  });
+
+  test("that are none are no answer", async () => {
+    const odd = await saying('{"data":{"limit_remaining":"NaN"}}');
+    expect((await faultOf(odd.key(key()))).code).toBe("unavailable");
+  });
+});
+
+describe("a chat", () => {
+  test("is answered with what it used and cost", async () => {
+    const { text, model, generationId, usage } = await openRouter.chat(key(), JSON.stringify(CHAT), 5_000);
+    expect(JSON.parse(text)).toMatchObject({ choices: [{ message: { content: "word word word" } }] });
+    expect([model, generationId]).toEqual(["openai/gpt-4o-mini", expect.stringMatching(/^gen-/)]);
+    expect(usage).toMatchObject({ promptTokens: 10, completionTokens: 3, isByok: false, upstreamCost: null });
+    expect(usage?.cost?.toFixed()).toBe("0.0000033");
+  });
+
+  // prettier-ignore
+  test.each([
+    { word: "revoked",    code: "key_refused" },
+    { word: "broke",      code: "insufficient_credits" },
+    { word: "management", code: "forbidden" },
+    { word: "limited",    code: "rate_limited" },
+    { word: "failing",    code: "unavailable" },
+    { word: "late",       code: "timeout" },
+    { word: "broken",     code: "timeout" },
+    { word: "mute",       code: "timeout" },
+  ])("with a key that is $word is refused as $code", async ({ word, code }) => {
+    expect((await faultOf(openRouter.chat(key(word), JSON.stringify(CHAT), 300))).code).toBe(code);
+  });
+
+  test("whose failure comes as a success is refused all the same", async () => {
+    const failing = await saying('{"id":"gen-1","error":{"code":429,"message":"slow down"},"user_id":"user_1"}');
+    expect(await faultOf(failing.chat(key(), "{}", 5_000))).toMatchObject({ code: "rate_limited" });
+  });
+
+  test("whose failure has cost something is an answer: what was used is told", async () => {
+    const body =
+      '{"id":"gen-1","model":"a/b","error":{"code":502,"message":"gone"},"usage":{"prompt_tokens":7,"cost":0.5}}';
+    const { usage } = await (await saying(body)).chat(key(), "{}", 5_000);
+    expect([usage?.promptTokens, usage?.completionTokens, usage?.cost?.toFixed()]).toEqual([7, 0, "0.5"]);
+  });
+
+  test("that breaks off may have been done; one that was never sent was not", async () => {
+    const cut = await answering((request) => request.socket.destroy());
+    expect((await faultOf(cut.chat(key(), "{}", 5_000))).code).toBe("timeout");
+    const closed = await startFakeOpenRouter();
+    await closed.close();
+    const nowhere = new OpenRouter(closed.url);
+    expect((await faultOf(nowhere.chat(key(), "{}", 5_000))).code).toBe("unavailable");
+  });
+});
+
+describe("what OpenRouter says", () => {
+  test("is passed on without the id of the key's owner and without any key", async () => {
+    const text = `{"error":{"code":403,"message":"${key().reveal()} may not"},"user_id":"user_2abc"}`;
+    const fault = await faultOf((await saying(text, 403)).key(key()));
+    expect(fault.message).toBe("OpenRouter does not let this key do that: [redacted] may not");
+    expect(JSON.stringify(fault.body())).not.toContain("user_2abc");
+  });
+
+  test("may be in its other form", async () => {
+    const text = '{"error":{"http_status":404,"error_type":"free_variant_ended","availability":{}}}';
+    expect((await faultOf((await saying(text, 404)).key(key()))).message).toContain("free_variant_ended");
+  });
+
+  test("is not read beyond 8 MB", async () => {
+    const endless = await answering((_request, response) => {
+      response.writeHead(200);
+      const more = () => {
+        while (response.write("x".repeat(1_000_000)));
+        response.once("drain", more);
+      };
+      more();
+    });
+    expect((await faultOf(endless.key(key()))).code).toBe("unavailable");
+  });
+});
+
+test("a key goes to no other address", async () => {
+  let heard: string | undefined;
+  const other = await listening((request, response) => {
+    heard = request.headers.authorization;
+    response.end("{}");
+  });
+  const redirecting = await answering((_request, response) =>
+    response.writeHead(307, { location: `${other}/key` }).end(),
+  );
+  expect((await faultOf(redirecting.key(key()))).code).toBe("unavailable");
+  expect(heard).toBeUndefined();
+});

@@ -1,0 +1,171 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { createOpenRouterAccount, getOpenRouterAccount, routeChat } from "@tollbooth/shared/contracts/openrouter";
+import { Fault } from "@tollbooth/shared/fault";
+import { print } from "@tollbooth/shared/money";
+import { sql } from "@tollbooth/shared/sql";
+import { reportDue } from "./reporting.ts";
+import { codeOf, newKey, openOpenRouter, plain, SERVICE } from "./testing/service.ts";
+import { pretendUsage } from "./testing/usage.ts";
+
+const service = await openOpenRouter();
+const { db, bus, reporting } = service;
+
+const usage = await pretendUsage(bus);
+beforeEach(async () => {
+  usage.refusal = undefined;
+  await hurry();
+  await reportDue(reporting);
+  usage.told = [];
+});
+
+let made = 0;
+async function connected(...words: string[]): Promise<{ userId: string; key: string }> {
+  const [userId, key] = [`user-${++made}`, newKey(...words)];
+  await service.ask(createOpenRouterAccount, { api_key: key }, plain(userId));
+  return { userId, key };
+}
+const CHAT = { model: "openai/gpt-4o-mini", messages: [{ role: "user", content: "x".repeat(40) }], max_tokens: 3 };
+const chat = (user_id: string, request_id = `request-${++made}`, more: object = {}, deadlineMs?: number) =>
+  service.ask(routeChat, { user_id, request_id, chat: { ...CHAT, ...more } }, SERVICE, deadlineMs);
+const leftOf = async (userId: string) => {
+  const rows = await db.many(
+    z.object({ answered: z.boolean(), recorded: z.boolean() }),
+    sql`select answered_at is not null as answered, recorded_at is not null as recorded from routed_requests where user_id = ${userId}`,
+  );
+  return rows.map(({ answered, recorded }) => `${answered ? "answered" : "sent"}${recorded ? ", recorded" : ""}`);
+};
+const hurry = () => db.run(sql`update routed_requests set next_at = clock_timestamp()`);
+
+describe("a chat on a user's own key", () => {
+  test("is answered in OpenRouter's words, and usage is told what it used", async () => {
+    const { userId } = await connected();
+    const { completion } = await chat(userId, "r1");
+    expect(completion).toMatchObject({ object: "chat.completion", model: CHAT.model, usage: { completion_tokens: 3 } });
+    await reportDue(reporting);
+    expect(usage.told).toMatchObject([
+      {
+        user_id: userId,
+        source: "openrouter",
+        event_id: "r1",
+        byok: true,
+        model: CHAT.model,
+        input_tokens: 10,
+        output_tokens: 3,
+      },
+    ]);
+    expect(usage.told[0]?.provider_cost && print(usage.told[0].provider_cost)).toBe("0.000003300000");
+    expect(await leftOf(userId)).toEqual(["answered, recorded"]);
+    await reportDue(reporting);
+    expect(usage.told).toHaveLength(1);
+  });
+
+  test("always says how much it may cost at most", async () => {
+    const { userId } = await connected();
+    const { completion } = await chat(userId, undefined, { max_tokens: undefined });
+    expect(completion).toMatchObject({ usage: { completion_tokens: 4096 } });
+  });
+
+  test("is sent once, however often it is asked", async () => {
+    const { userId, key } = await connected();
+    const codes = await Promise.all(Array.from({ length: 10 }, () => codeOf(chat(userId, "again"))));
+    expect(codes.toSorted()).toEqual(Array.from({ length: 10 }, (_, i) => (i < 9 ? "idempotency_conflict" : "ok")));
+    const { limitRemaining } = await service.openRouter.key(service.vault.open(userId, await sealedOf(userId)));
+    expect([limitRemaining?.toFixed(), key.length > 9]).toEqual(["99.9999967", true]);
+  });
+
+  test("from the cache is recorded, and has cost nothing", async () => {
+    const { userId } = await connected("cached");
+    await chat(userId);
+    await reportDue(reporting);
+    expect(usage.told).toMatchObject([{ input_tokens: 0, output_tokens: 0 }]);
+    expect(usage.told[0]?.provider_cost?.isZero()).toBe(true);
+  });
+
+  // prettier-ignore
+  test.each([
+    { word: "broke",      code: "insufficient_credits" },
+    { word: "management", code: "forbidden" },
+  ])("that a $word key cannot have is refused, and may be asked again", async ({ word, code }) => {
+    const { userId } = await connected(word);
+    for (let i = 0; i < 2; i++) expect(await codeOf(chat(userId, "again"))).toBe(code);
+    expect(await leftOf(userId)).toEqual([]);
+  });
+
+  test("of which nobody knows what became is not sent again", async () => {
+    const { userId } = await connected("late");
+    expect(await codeOf(chat(userId, "unknown"))).toBe("timeout");
+    expect(await codeOf(chat(userId, "unknown"))).toBe("idempotency_conflict");
+    expect(await leftOf(userId)).toEqual(["sent"]);
+  });
+
+  test("without enough time is not sent at all", async () => {
+    const { userId } = await connected();
+    expect(await codeOf(chat(userId, "late", {}, Date.now() + 400))).toBe("timeout");
+    expect(await leftOf(userId)).toEqual([]);
+  });
+
+  test("finds out that the key was revoked; the next one is refused without asking", async () => {
+    const { userId, key } = await connected();
+    await service.revoke(key);
+    for (let i = 0; i < 2; i++) expect(await codeOf(chat(userId))).toBe("key_refused");
+    expect(await service.ask(getOpenRouterAccount, {}, plain(userId))).toMatchObject({ is_active: false });
+    expect(await leftOf(userId)).toEqual([]);
+  });
+
+  // prettier-ignore
+  test.each([
+    { name: "without messages",   more: { messages: [] } },
+    { name: "without a model",    more: { model: "" } },
+    { name: "that is a stream",   more: { stream: true } },
+    { name: "of an unknown model", more: { model: "no/such" } },
+  ])("$name is refused", async ({ more }) => {
+    const { userId } = await connected();
+    expect(await codeOf(chat(userId, undefined, more))).toBe("invalid_request");
+  });
+
+  test("needs a key, and a service that asks", async () => {
+    expect(await codeOf(chat("nobody"))).toBe("not_found");
+    const { userId } = await connected();
+    const asked = service.ask(routeChat, { user_id: userId, request_id: "own", chat: CHAT }, plain(userId));
+    expect(await codeOf(asked)).toBe("forbidden");
+  });
+});
+
+describe("a report", () => {
+  test("is told again, the same, until usage has it", async () => {
+    const { userId } = await connected();
+    await chat(userId);
+    usage.refusal = new Fault("unavailable", "usage is away");
+    await expect(reportDue(reporting)).rejects.toThrow("usage is away");
+    usage.refusal = undefined;
+    await reportDue(reporting);
+    expect(usage.told).toHaveLength(2);
+    expect(usage.told[0]).toEqual(usage.told[1]);
+    expect(await leftOf(userId)).toEqual(["answered, recorded"]);
+  });
+
+  test("that usage refuses waits, hinders no other, and is told when that has been seen to", async () => {
+    const [{ userId }, other] = [await connected(), await connected()];
+    await chat(userId);
+    usage.refusal = new Fault("unpriced_model", "no price is known");
+    await reportDue(reporting);
+    await reportDue(reporting);
+    expect(usage.told).toHaveLength(1);
+    usage.refusal = undefined;
+    await chat(other.userId);
+    await reportDue(reporting);
+    expect([await leftOf(userId), await leftOf(other.userId)]).toEqual([["answered"], ["answered, recorded"]]);
+    await hurry();
+    await reportDue(reporting);
+    expect(await leftOf(userId)).toEqual(["answered, recorded"]);
+  });
+});
+
+async function sealedOf(userId: string) {
+  const row = await db.one(
+    z.object({ vault_key_id: z.string(), sealed_key: z.string() }),
+    sql`select vault_key_id, sealed_key from openrouter_accounts where user_id = ${userId}`,
+  );
+  return { vaultKeyId: row.vault_key_id, token: row.sealed_key };
+}

@@ -6,6 +6,8 @@ import { scrape } from "./harness/metrics.ts";
 import { newUser, visit } from "./harness/person.ts";
 
 const ports = inject("metricsPorts");
+/** The services that read a stream. */
+const CONSUMERS = ["credits", "usage"];
 
 /** The value of a series, 0 where there is none. */
 function valueOf(text: string, series: string): number {
@@ -67,6 +69,6 @@ test.each(Object.entries(ports))("%s tells of its pool, its outbox and its strea
     ),
   );
   expect(text).toContain("nodejs_eventloop_lag_seconds");
-  if (service !== "coupons")
+  if (CONSUMERS.includes(service))
     expect(text).toMatch(/^tollbooth_consumer_pending_messages\{consumer="\w+",state="pending"\} \d/m);
 });

@@ -7,12 +7,17 @@ declare module "vitest" {
   interface ProvidedContext {
     readonly platform: Reach;
     /** Where each service tells what it counts. */
-    readonly metricsPorts: { readonly credits: number; readonly usage: number; readonly coupons: number };
+    readonly metricsPorts: Readonly<Record<"credits" | "usage" | "coupons" | "openrouter", number>>;
   }
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const metricsPorts = { credits: await freePort(), usage: await freePort(), coupons: await freePort() };
+  const metricsPorts = {
+    credits: await freePort(),
+    usage: await freePort(),
+    coupons: await freePort(),
+    openrouter: await freePort(),
+  };
   const ports = Object.entries(metricsPorts).map(([name, port]) => [
     `${name.toUpperCase()}_METRICS_PORT`,
     String(port),

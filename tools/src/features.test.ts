@@ -1,22 +1,34 @@
-/** docs/FEATURES.md: every contract is in it, and every test that it names is there. */
+/** The tables of what is promised: every contract is in them, and every test that they name is there. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { commands, events } from "@tollbooth/shared/contracts/all";
 import { ROOT } from "./checkout.ts";
 
-const text = readFileSync(join(ROOT, "docs/FEATURES.md"), "utf8");
-const rows = [...text.matchAll(/^\| (?<feature>.+) \| (?<heldBy>.+) \|$/gm)]
-  .map(({ groups }) => groups as { feature: string; heldBy: string })
-  .filter(({ feature }) => feature !== "feature");
+const HELD = /^\| (?<feature>.+) \| `(?<file>[^`]+\.test\.ts)` "(?<name>.+)" \|$/gm;
+const rowsOf = (document: string) =>
+  [...readFileSync(join(ROOT, document), "utf8").matchAll(HELD)].map(
+    ({ groups }) => groups as { feature: string; file: string; name: string },
+  );
+const features = rowsOf("docs/FEATURES.md");
 
 test("every contract is a feature that some test holds", () => {
   const subjects = [...Object.values(commands), ...Object.values(events)].flat().map(({ subject }) => subject);
-  expect(subjects.filter((subject) => !rows.some(({ feature }) => feature.includes(`\`${subject}\``)))).toEqual([]);
+  expect(subjects.filter((subject) => !features.some(({ feature }) => feature.includes(`\`${subject}\``)))).toEqual([]);
 });
 
-test.each(rows)("$feature", ({ heldBy }) => {
-  const [, file = "", name = ""] = /^`(.+)` "(.+)"$/.exec(heldBy) ?? [];
+test.each([...features, ...rowsOf("docs/SECURITY.md")])("$feature", ({ file, name }) => {
   const path = join(ROOT, file);
   expect(existsSync(path) ? readFileSync(path, "utf8") : `there is no ${file}`).toContain(name);
+});
+
+test("every row of the tables names a test", () => {
+  const bare = ["docs/FEATURES.md", "docs/SECURITY.md"].flatMap((document) => {
+    const promises = readFileSync(join(ROOT, document), "utf8")
+      .split(/^\| (?:feature|promise) \|.*\n\|-.*$/m)
+      .slice(1);
+    const rows = promises.flatMap((table) => table.split("\n\n")[0]?.match(/^\|.+$/gm) ?? []);
+    return rows.filter((row) => row.match(HELD) === null);
+  });
+  expect(bare).toEqual([]);
 });

@@ -71,8 +71,7 @@ function serviceMay(service: string, { asks = [], owns = [], reads = [] }: Row):
   const answered = service in commands;
   const outcomes = owns.flatMap(({ confirmedBy }) => (confirmedBy === undefined ? [] : [confirmedBy]));
   const pinged = service === "gateway" ? Object.keys(commands).map((name) => `$SRV.PING.${name}`) : [];
-  // A subject with a `*` is for reporters: it is no fact of the service that reads it.
-  const facts = answered ? events[service as keyof typeof events].filter(({ subject }) => !subject.includes("*")) : [];
+  const facts = answered ? events[service as keyof typeof events] : [];
   return {
     publish: [
       ...[...asks, ...outcomes.map((by) => by.outcomes)].map(({ subject }) => subject),

@@ -5,6 +5,7 @@ begin
   new.updated_at := clock_timestamp();
   return new;
 end $$;
+comment on function set_updated_at is 'Sets updated_at to the time of the change';
 
 create table openrouter_accounts (
   user_id text primary key check (length(user_id) between 1 and 255),
@@ -23,7 +24,6 @@ create table openrouter_accounts (
   check (last_synced >= created_at)
 ) with (fillfactor = 80);
 create trigger openrouter_accounts_updated before update on openrouter_accounts for each row execute function set_updated_at();
-create index openrouter_accounts_by_vault_key on openrouter_accounts (vault_key_id, user_id);
 comment on table openrouter_accounts is 'Users'' own OpenRouter keys, one each';
 comment on column openrouter_accounts.user_id is 'Whose key it is; the encrypted text names him too, so that a row''s key cannot pass for another''s';
 comment on column openrouter_accounts.connection_id is 'Another one for every key: what was asked of OpenRouter with the key before changes nothing of this one';

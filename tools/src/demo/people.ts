@@ -1,4 +1,5 @@
 /** The users of the demo: what they start with, what they use and how often. */
+import type { Offer } from "./coupons.ts";
 import type { Weighted } from "./dice.ts";
 import {
   agent,
@@ -24,6 +25,8 @@ export interface Person {
   readonly buys?: string;
   /** Credits that are given to him. */
   readonly bonus?: string;
+  /** The type of the coupon that he has. */
+  readonly coupon?: Offer;
   /** Credits he buys afterwards where he owes something. */
   readonly topsUp?: string;
   readonly uses: Weighted<Use>;
@@ -45,10 +48,10 @@ const O1_PRO = "openai/o1-pro";
 // prettier-ignore
 export const PEOPLE: readonly Person[] = [
   { name: "ada",    weight: 5, buys: "20",        uses: [...chats(LLM_PROXY, MINI, GPT, SONNET), [embedding, 1]] },
-  { name: "ben",    weight: 5,                    uses: chats(LLM_PROXY, MINI, LLAMA, FLASH) },
+  { name: "ben",    weight: 5,coupon: "free_month",        uses: chats(LLM_PROXY, MINI, LLAMA, FLASH) },
   { name: "cleo",   weight: 3, topsUp: "40",      uses: chats(LLM_PROXY, O1_PRO, O1) },
   { name: "dan",    weight: 4, bonus: "2.5",      uses: [...chats(OWN_PROGRAM, FREE, MINI), [speaking, 1]] },
-  { name: "eve",    weight: 4,                    uses: chats(OWN_PROGRAM, FREE, FREE_TOO) },
+  { name: "eve",    weight: 4,coupon: "credit_bonus",      uses: chats(OWN_PROGRAM, FREE, FREE_TOO) },
   { name: "finn",   weight: 4, buys: "15.75",     uses: [...chats(LLM_PROXY, GPT, PRO), [agent, 2]] },
   { name: "gia",    weight: 4,                    uses: [...ownKey(SONNET, OPUS), [searching, 1], [ranking, 1]] },
   { name: "hugo",   weight: 4, buys: "100",       uses: [...chats(LLM_PROXY, OPUS, SONNET), [agent, 1]] },
@@ -56,17 +59,17 @@ export const PEOPLE: readonly Person[] = [
   { name: "jon",    weight: 4,                    uses: [...chats(OWN_PROGRAM, MINI, R1), [searching, 3], [ranking, 2]] },
   { name: "kim",    weight: 4, topsUp: "25",      uses: chats(LLM_PROXY, OPUS, O1) },
   { name: "leo",    weight: 6, buys: "7.000001",  uses: [...chats(LLM_PROXY, MINI, FLASH), [embedding, 4]] },
-  { name: "mia",    weight: 4,                    uses: [...chats(LLM_PROXY, LLAMA, FREE_TOO), [embedding, 2]] },
+  { name: "mia",    weight: 4,coupon: "percentage_discount", uses: [...chats(LLM_PROXY, LLAMA, FREE_TOO), [embedding, 2]] },
   { name: "noah",   weight: 3, bonus: "0.5",      uses: chats(LLM_PROXY, O1_PRO, OPUS) },
   { name: "olga",   weight: 4, buys: "30",        uses: [...chats(OWN_PROGRAM, GPT, SONNET), [searching, 2]] },
   { name: "paul",   weight: 5,                    uses: [...chats(LLM_PROXY, R1, FLASH, PRO), [agent, 1]] },
   { name: "quinn",  weight: 4,                    uses: [...ownKey(GPT, O1), ...chats(LLM_PROXY, FREE)] },
   { name: "rosa",   weight: 5, buys: "12",        uses: [...chats(LLM_PROXY, MINI, GPT), [listening, 3]] },
-  { name: "sam",    weight: 4,                    uses: [...chats(OWN_PROGRAM, LLAMA, MINI, FREE), [ranking, 1]] },
+  { name: "sam",    weight: 4,coupon: "fixed_discount",    uses: [...chats(OWN_PROGRAM, LLAMA, MINI, FREE), [ranking, 1]] },
   { name: "tess",   weight: 4, topsUp: "3",       uses: [...chats(LLM_PROXY, O1), [agent, 4]] },
   { name: "uma",    weight: 5, bonus: "10",       uses: [...chats(LLM_PROXY, SONNET, PRO), [speaking, 1]] },
   { name: "viktor", weight: 4, buys: "0.000001",  uses: [...chats(OWN_PROGRAM, FLASH, GPT), [embedding, 2]] },
-  { name: "wen",    weight: 6,                    uses: [...chats(LLM_PROXY, MINI, LLAMA, R1), [searching, 1]] },
+  { name: "wen",    weight: 6,coupon: "credit_bonus",      uses: [...chats(LLM_PROXY, MINI, LLAMA, R1), [searching, 1]] },
   { name: "zoe",    weight: 4, buys: "50", bonus: "5", uses: [...chats(LLM_PROXY, PRO, OPUS), [agent, 1], [ranking, 1]] },
 ];
 

@@ -2,6 +2,7 @@
 import type { Money } from "@tollbooth/shared/money";
 import { audit, quiet, type Finding } from "../books.ts";
 import { explainOne } from "./bill.ts";
+import { redeemAll, showCoupons } from "./coupons.ts";
 import { diceOf } from "./dice.ts";
 import { added, grantAll, topUp, type Cast } from "./grants.ts";
 import { PEOPLE } from "./people.ts";
@@ -45,7 +46,7 @@ export async function show(script: Script, scene: Scene): Promise<Shown> {
   const expected = expectedOf(planned, cast.keys());
   tellPlan(planned, cast);
 
-  const granted = await grantAll(cast, scene);
+  const granted = added(await grantAll(cast, scene), await redeemAll(cast, script.run, scene));
   const owners = await connectAll(planned, scene);
   if (owners > 0) console.log(`${owners} of them have connected OpenRouter keys of their own.`);
   const firstMs = Date.now();
@@ -55,6 +56,8 @@ export async function show(script: Script, scene: Scene): Promise<Shown> {
   const isQuiet = isApplied && (await quiet(scene.books, QUIET_WITHIN_MS));
 
   const told = await state({ expected, granted: added(granted, bought) }, scene);
+  const coupons = await showCoupons(cast, script.run, scene);
+  console.log(`\nCoupons:\n${coupons.table}`);
   const [someone = ""] = cast.keys();
   console.log(`\n${(await explainOne(someone, scene)) ?? ""}`);
   const findings = await audit(scene.books);
@@ -64,7 +67,7 @@ export async function show(script: Script, scene: Scene): Promise<Shown> {
     userIds: [...cast.keys()],
     events: planned.length,
     seconds: (told.lastChargeMs - firstMs) / 1000,
-    problems: [...late, ...told.problems, ...brokenLaws(findings)],
+    problems: [...late, ...told.problems, ...coupons.problems, ...brokenLaws(findings)],
   };
 }
 

@@ -21,7 +21,7 @@ RUN npx turbo run build --filter=@tollbooth/tools --filter=@tollbooth/gateway
 FROM build AS installed
 ARG FOLDER
 RUN npm ci --ignore-scripts --no-audit --no-fund --omit=dev --omit=optional --workspace ${FOLDER} \
-  && find packages services tools -type d -name src -prune -exec rm -r {} +
+  && rm -r packages/*/src services/*/src tools/src
 
 FROM node:24-bookworm-slim
 ARG FOLDER

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { getBalance, listTransactions } from "@tollbooth/shared/contracts/credits";
 import {
   createOpenRouterAccount,
@@ -23,7 +24,7 @@ const own = await openPlatform("byok");
 afterAll(() => own.close());
 const { platform, reach } = own;
 const { bus } = await testBus(reach);
-const WITHIN_MS = 10_000;
+const WITHIN_MS = 15_000;
 
 async function connected(...words: string[]): Promise<{ user: Person; key: string }> {
   const [user, key] = [await Person.of(somebody(), ["user"], reach), newKey(...words)];
@@ -32,11 +33,39 @@ async function connected(...words: string[]): Promise<{ user: Person; key: strin
 }
 
 const CHAT = { model: "openai/gpt-4o-mini", messages: [{ role: "user", content: "x".repeat(4000) }], max_tokens: 500 };
-const chat = (user: Person, request_id = somebody("request")) =>
-  bus.ask(routeChat, { user_id: user.sub, request_id, chat: CHAT }, SERVICE);
-const events = async (user: Person) => (await user.ok(usageSummary)).total_events;
+const chat = (user: Person, request_id = somebody("request"), withinMs = WITHIN_MS) =>
+  bus.ask(routeChat, { user_id: user.sub, request_id, chat: CHAT }, { ...SERVICE, deadlineMs: Date.now() + withinMs });
+/** How many events usage has of a user; undefined while it is away. */
+async function events(user: Person): Promise<number | undefined> {
+  const { status, json } = await user.ask(usageSummary);
+  return status === 200 ? (json as { total_events: number }).total_events : undefined;
+}
 const becomes = async (user: Person, count: number) =>
   expect(await until(async () => (await events(user)) === count, WITHIN_MS)).toBe(true);
+/** Settles when the service answers; the gateway's word for it may be a second old. */
+const answers = async (user: Person) =>
+  expect(await until(async () => (await user.ask(getOpenRouterAccount)).status === 200, WITHIN_MS)).toBe(true);
+
+/** Chats that usage is not known to have. */
+async function untold(user: Person): Promise<number> {
+  const db = openDb({ url: await superuserUrl(own.folder, "openrouter"), name: "e2e", poolMax: 1 });
+  const found = await db.many(
+    z.object({ request_id: z.string() }),
+    sql`select request_id from routed_requests where user_id = ${user.sub} and recorded_at is null`,
+  );
+  await db.close();
+  return found.length;
+}
+
+/** Lets the service die at a point of its work, as if power had failed; settles when it is back. */
+async function diesAt(point: string, user: Person, work: () => Promise<void>): Promise<void> {
+  await platform.restart("openrouter", { CRASH_AT: point });
+  await answers(user);
+  const { pid } = platform.part("openrouter");
+  await work();
+  expect(await until(() => platform.part("openrouter").pid !== pid, WITHIN_MS)).toBe(true);
+  await answers(user);
+}
 
 describe("a chat on a user's own key", () => {
   test("is in his usage at what it cost him, and takes none of his credits", async () => {
@@ -58,7 +87,6 @@ describe("a chat on a user's own key", () => {
     await chat(user, "away");
     await expect(chat(user, "away")).rejects.toThrow("this request_id was sent before");
     await platform.part("usage").start();
-    await platform.ready();
     await becomes(user, 1);
   });
 
@@ -68,9 +96,25 @@ describe("a chat on a user's own key", () => {
     await chat(user);
     platform.part("openrouter").kill("SIGKILL");
     await platform.part("usage").start();
-    await platform.ready();
     await becomes(user, 1);
+    await answers(user);
     expect(await breaches(reach.auditUrls)).toEqual([]);
+  });
+
+  test("is recorded once when the service dies before it has noted that usage has it", async () => {
+    const { user } = await connected();
+    await diesAt("reporting.before-mark", user, async () => void (await chat(user)));
+    expect(await until(async () => (await untold(user)) === 0, WITHIN_MS)).toBe(true);
+    expect(await events(user)).toBe(1);
+  });
+
+  test("is not sent again when the service dies with the answer: its asker learns that it was sent", async () => {
+    const { user } = await connected();
+    await diesAt("routing.after-answer", user, async () => {
+      await expect(chat(user, "lost", 2_000)).rejects.toThrow("was not answered in time");
+    });
+    await expect(chat(user, "lost")).rejects.toThrow("this request_id was sent before");
+    expect(await events(user)).toBe(0);
   });
 
   test("finds out that the key was revoked, and the user sees it", async () => {

@@ -139,7 +139,8 @@ describe("npm run rotate-keys", () => {
     vaultKeys = `${NEW},${kept?.vaultKeys}`;
     await writeFile(join(folder, "kept.json"), JSON.stringify({ ...kept, vaultKeys }));
     await platform.restart("openrouter", { OPENROUTER_VAULT_KEYS: vaultKeys });
-    await platform.ready();
+    const user = await Person.of(somebody(), ["user"], reach);
+    expect(await until(async () => (await user.ask(getOpenRouterAccount)).status === 200, WITHIN_MS)).toBe(true);
   });
 
   test("that is killed half way goes on where it was", async () => {

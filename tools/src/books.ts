@@ -73,11 +73,12 @@ async function onTheWay(books: Books): Promise<string[]> {
 
 /** Chats that usage is still to be told of. */
 async function untold({ openrouter }: Books): Promise<string[]> {
-  const { count } = await openrouter.one(
-    z.object({ count: z.coerce.number() }),
-    sql`select count(*) as count from routed_requests where report is not null and recorded_at is null`,
+  const rows = await openrouter.many(
+    z.object({ id: z.string(), user: z.string() }),
+    sql`select request_id as id, user_id as user from routed_requests where report is not null and recorded_at is null
+        order by next_at, user_id, request_id limit ${SHOWN_MAX}`,
   );
-  return count === 0 ? [] : [`openrouter: ${count} chats that usage has not got`];
+  return rows.map(({ id, user }) => `openrouter: the chat ${id} of ${user} is not told to usage yet`);
 }
 
 /** Reads as of one moment and changes nothing: what is written meanwhile is no breach. */

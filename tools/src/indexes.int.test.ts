@@ -26,7 +26,7 @@ const delivery: Readonly<Record<string, string>> = {
 };
 
 // prettier-ignore
-const queries: Readonly<Partial<Record<Owner, Readonly<Record<string, string>>>>> = {
+const queries: Readonly<Record<Owner, Readonly<Record<string, string>>>> = {
   credits: {
     inbox_age:                   "select ctid from inbox where processed_at < now() - interval '100 days' limit 5000",
     user_credits_pkey:           "select * from user_credits where user_id = any('{ann,bob}') order by user_id for update",
@@ -50,11 +50,23 @@ const queries: Readonly<Partial<Record<Owner, Readonly<Record<string, string>>>>
     usage_hours_pkey:            "select * from usage_hours where user_id = 'ann' and bucket >= now() - interval '1 day' and bucket < now()",
     usage_days_pkey:             "select * from usage_days where user_id = 'ann' and bucket >= now() - interval '30 days' and bucket < now()",
   },
+  openrouter: {
+    openrouter_accounts_pkey:    "select user_id, vault_key_id, sealed_key from openrouter_accounts where vault_key_id <> 'a' and user_id > 'ann' order by user_id limit 100 for update",
+    routed_requests_pkey:        "update routed_requests set recorded_at = clock_timestamp() where user_id = 'ann' and request_id = 'r'",
+    routed_requests_due:         "select user_id, request_id, report from routed_requests where report is not null and recorded_at is null and next_at <= clock_timestamp() order by next_at limit 50",
+    routed_requests_age:         "select ctid from routed_requests where started_at < now() - interval '100 days' and (report is null or recorded_at is not null) limit 5000",
+  },
   coupons: {
     coupon_codes_code_key:       "select * from coupon_codes where code = any('{A,B}') order by code for update",
     coupon_codes_pkey:           "select * from coupon_codes order by id desc limit 101",
     coupon_redemptions_pkey:     "select from coupon_redemptions where code = 'A' and user_id = 'ann'",
     coupon_redemptions_id_key:   `select id from coupon_redemptions where id > ${ID} and redeemed_at > now() - interval '99 days' order by id limit 5000`,
+  },
+  openrouter: {
+    openrouter_accounts_pkey:    "select user_id from openrouter_accounts where vault_key_id <> 'k2' and user_id > 'ann' order by user_id limit 100 for update",
+    routed_requests_pkey:        "update routed_requests set recorded_at = now() where user_id = 'ann' and request_id = 'r'",
+    routed_requests_due:         "select user_id from routed_requests where report is not null and recorded_at is null and next_at <= now() order by next_at limit 20",
+    routed_requests_age:         "select ctid from routed_requests where started_at < now() - interval '100 days' limit 5000",
   },
 };
 

@@ -171,8 +171,8 @@ export class Platform {
       NATS_KEYS: this.#addresses.natsKeys,
       ...Object.fromEntries(OWNERS.map((owner) => [databaseSetting(owner), databaseUrls[owner]])),
       ...(this.#env.AUTH_JWKS_URL === undefined && { AUTH_JWT_SECRET: this.#env.AUTH_JWT_SECRET ?? kept.jwtSecret }),
-      ...(this.#env.OPENROUTER_VAULT_KEYS_FILE === undefined && {
-        OPENROUTER_VAULT_KEYS: this.#env.OPENROUTER_VAULT_KEYS ?? kept.vaultKeys,
+      ...(!this.#env.OPENROUTER_VAULT_KEYS_FILE && {
+        OPENROUTER_VAULT_KEYS: this.#env.OPENROUTER_VAULT_KEYS || kept.vaultKeys,
       }),
     };
     await Promise.all(SERVICES.map(async (service) => this.#keep(service, this.#service(service))));

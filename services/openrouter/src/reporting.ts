@@ -2,6 +2,7 @@
 import type { Bus } from "@tollbooth/shared/bus";
 import type { Caller } from "@tollbooth/shared/contract";
 import { trackUsage } from "@tollbooth/shared/contracts/usage";
+import { crashPoint } from "@tollbooth/shared/crash";
 import { isTransient, type Db } from "@tollbooth/shared/db";
 import { Fault } from "@tollbooth/shared/fault";
 import type { Log } from "@tollbooth/shared/log";
@@ -37,5 +38,6 @@ async function reportOne({ db, bus, log }: Reporting, { report, ...key }: DueRep
     log.error({ ...key, code, detail: message }, "usage refused what a chat used");
     return postpone(db, key, `${code}: ${message}`);
   }
+  crashPoint("reporting.before-mark");
   await markRecorded(db, key);
 }

@@ -1,5 +1,6 @@
 /** A chat on a user's own key: claimed, sent once, and what it used is kept for usage before the answer is given. */
 import type { routeChat } from "@tollbooth/shared/contracts/openrouter";
+import { crashPoint } from "@tollbooth/shared/crash";
 import { Fault, type FaultCode } from "@tollbooth/shared/fault";
 import { Reply } from "@tollbooth/shared/handler";
 import type { z } from "zod";
@@ -19,7 +20,8 @@ type Asked = z.output<(typeof routeChat)["input"]>;
 
 /** OpenRouter reserves for as many tokens as may come: without a number that is all that the model has. */
 const MAX_TOKENS = 4096;
-const CHAT_MAX_MS = 300_000;
+/** The broker lets an answer pass for two minutes. */
+const CHAT_MAX_MS = 110_000;
 /** For our own work after the answer. */
 const RESERVE_MS = 500;
 
@@ -58,6 +60,7 @@ export async function route(
   const completion = await openRouter
     .chat(apiKey, body, timeoutMs)
     .catch((error: unknown) => failed(routing, key, account, error));
+  crashPoint("routing.after-answer");
   await endRequest(db, key, report(account, requestId, completion));
   routing.onAnswered();
   return new Reply(`{"request_id":${JSON.stringify(requestId)},"completion":${completion.text}}`);

@@ -3,7 +3,7 @@ import Table from "cli-table3";
 import { getBalance, listTransactions } from "@tollbooth/shared/contracts/credits";
 import { print, sum } from "@tollbooth/shared/money";
 import { audit } from "../books.ts";
-import { inLanes } from "./play.ts";
+import { inLanes } from "./lanes.ts";
 import type { Scene } from "./scene.ts";
 import { PLAIN, trimmed } from "./tables.ts";
 

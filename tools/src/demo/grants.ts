@@ -2,7 +2,7 @@
 import { allocate, grantBonus } from "@tollbooth/shared/contracts/credits";
 import { decimal, sum, ZERO, type Money } from "@tollbooth/shared/money";
 import type { Person } from "./people.ts";
-import { inLanes } from "./play.ts";
+import { inLanes } from "./lanes.ts";
 import type { Scene } from "./scene.ts";
 
 const LANES = 8;

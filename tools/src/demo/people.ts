@@ -6,6 +6,7 @@ import {
   embedding,
   listening,
   LLM_PROXY,
+  OWN_KEY,
   OWN_PROGRAM,
   ranking,
   searching,
@@ -75,5 +76,5 @@ function chats(way: Way, ...models: Model[]): Weighted<Use> {
 }
 
 function ownKey(...models: Model[]): Weighted<Use> {
-  return models.map((model) => [chat(model, LLM_PROXY, true), 2]);
+  return models.map((model) => [chat(model, OWN_KEY), 2]);
 }

@@ -8,8 +8,9 @@ import { MODELS } from "./uses.ts";
 const requests = traffic(diceOf(3), 6000, Date.parse("2026-03-01T12:00:00Z"));
 const people = PEOPLE.map((person) => ({ ...person, userId: `${person.name}-x` }));
 const userIds = people.map(({ userId }) => userId);
-const planOf = (isTrace: boolean) => plan(requests, { dice: diceOf(3), people, run: "x", isTrace });
-const planned = planOf(false);
+const planOf = (isTrace: boolean, hasOwnKeys: boolean) =>
+  plan(requests, { dice: diceOf(3), people, run: "x", isTrace, hasOwnKeys });
+const planned = planOf(false, true);
 
 test("at least 20 users take part, each by a name of his own", () => {
   expect(new Set(planned.map(({ userId }) => userId))).toEqual(new Set(userIds));
@@ -32,13 +33,19 @@ test("every model and every other service is used, cached and reasoning tokens a
 
 test("all ways into the platform are taken", () => {
   const ways = planned.map(({ way }) => way.by);
-  for (const way of ["user", "track", "batch", "report"] as const) {
+  for (const way of ["user", "track", "batch", "report", "own key"] as const) {
     expect(ways.filter((by) => by === way).length).toBeGreaterThan(100);
   }
 });
 
 test("only services say that the user's own key paid", () => {
   expect(planned.filter(({ way, told }) => way.by === "user" && told.byok !== undefined)).toEqual([]);
+});
+
+test("where users cannot connect their keys, a service reports what these have paid", () => {
+  const reported = planOf(false, false);
+  const ofOwnKeys = reported.filter((_, i) => planned[i]?.way.by === "own key");
+  expect(new Set(ofOwnKeys.map(({ way, told }) => `${way.by} ${told.byok}`))).toEqual(new Set(["report true"]));
 });
 
 test("a few in a hundred events are sent twice", () => {
@@ -48,7 +55,7 @@ test("a few in a hundred events are sent twice", () => {
 });
 
 test("a trace is replayed line by line as chats, over NATS", () => {
-  const replayed = planOf(true);
+  const replayed = planOf(true, true);
   expect(new Set(replayed.map(({ way }) => way.by))).toEqual(new Set(["report"]));
   expect(replayed.map(({ told }) => [told.input_tokens, told.output_tokens])).toEqual(
     requests.map(({ promptTokens, completionTokens }) => [promptTokens, completionTokens]),

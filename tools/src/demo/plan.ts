@@ -21,12 +21,17 @@ export interface PlanOptions {
   readonly run: string;
   /** A recorded trace is replayed as it is: each line is one chat, and all are reported over NATS. */
   readonly isTrace: boolean;
+  /** Users may connect their own keys; otherwise a service reports that such a key has paid. */
+  readonly hasOwnKeys: boolean;
 }
 
 const TWICE_SHARE = 0.03;
 
 /** One event for each request. */
-export function plan(requests: readonly Request[], { dice, people, run, isTrace }: PlanOptions): PlannedEvent[] {
+export function plan(
+  requests: readonly Request[],
+  { dice, people, run, isTrace, hasOwnKeys }: PlanOptions,
+): PlannedEvent[] {
   const weighted = people.map((person) => [person, person.weight] as const);
   return requests.map((request, i) => {
     const person = pick(dice, weighted);
@@ -36,7 +41,7 @@ export function plan(requests: readonly Request[], { dice, people, run, isTrace 
       eventId: `${run}-${i + 1}`,
       atMs: request.atMs,
       told: use.tell(request, dice),
-      way: isTrace ? LLM_PROXY : use.way,
+      way: isTrace || (use.way.by === "own key" && !hasOwnKeys) ? LLM_PROXY : use.way,
       isTwice: dice() < TWICE_SHARE,
     };
   });

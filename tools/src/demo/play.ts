@@ -1,13 +1,17 @@
 /** Sends a plan to the platform, by all its ways at once, as fast as it takes or at a pace. */
 import { setImmediate as turn, setTimeout as pause } from "node:timers/promises";
+import type { Bus } from "@tollbooth/shared/bus";
 import { printInstant } from "@tollbooth/shared/contract";
 import { trackUsage, trackUsageBatch } from "@tollbooth/shared/contracts/usage";
+import { inLanes } from "./lanes.ts";
+import { chatOnce } from "./own-keys.ts";
 import type { PlannedEvent } from "./plan.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Rest } from "./rest.ts";
 
 export interface Stage {
   readonly rest: Rest;
+  readonly bus: Bus;
   /** A token of the user, or of the service, of this name. */
   readonly tokenOf: (name: string, role: "user" | "service") => Promise<string>;
   readonly reporterOf: (source: string) => Reporter;
@@ -19,6 +23,7 @@ export interface Stage {
 
 const LANES = 48;
 const BATCH_LANES = 2;
+const OWN_KEY_LANES = 8;
 const BATCH_MAX = 100;
 const TURN_EVERY = 20;
 /** As long as a broker or a service may be away, and then some. */
@@ -37,17 +42,13 @@ export async function play(planned: readonly PlannedEvent[], stage: Stage): Prom
       for (const event of batch.events) await due(event);
       await trackBatch(batch, stage);
     }),
+    inLanes(OWN_KEY_LANES, by("own key"), async (event) => {
+      await due(event);
+      await chatOnce(event, stage.bus);
+      stage.onRecorded(1);
+    }),
     report(by("report"), stage, due),
   ]);
-}
-
-/** Does the work for every item, so many at a time; in order as far as that goes. */
-export async function inLanes<T>(lanes: number, items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  let next = 0;
-  const lane = async () => {
-    for (let item = items[next++]; item !== undefined; item = items[next++]) await work(item);
-  };
-  await Promise.all(Array.from({ length: lanes }, lane));
 }
 
 type Due = (event: PlannedEvent) => Promise<void> | undefined;
@@ -64,7 +65,7 @@ function pacing(planned: readonly PlannedEvent[], speed: number | undefined): Du
 
 async function track(event: PlannedEvent, { rest, tokenOf, onRecorded }: Stage): Promise<void> {
   const { userId, eventId, atMs, told, way } = event;
-  const token = way.by === "user" ? await tokenOf(userId, "user") : await tokenOf(way.source, "service");
+  const token = "source" in way ? await tokenOf(way.source, "service") : await tokenOf(userId, "user");
   const input = { ...told, user_id: userId, event_id: eventId, occurred_at: printInstant(atMs) };
   const send = () => rest.ask(trackUsage, input, { token });
   // Both at once: the platform has to see by itself that they are one.

@@ -1,5 +1,6 @@
 /** The platform that the demo runs on: the one whose address is given, the one of this checkout, or one of its own. */
 import type { Role } from "@tollbooth/shared/contract";
+import { startFakeOpenRouter } from "@tollbooth/openrouter/fake";
 import { until } from "@tollbooth/shared/local/condition";
 import { attach, type Attached } from "../attach.ts";
 import { claimant } from "../claim.ts";
@@ -13,6 +14,8 @@ export interface Reached extends Attached {
   readonly tokenFor: (sub: string, roles: readonly Role[]) => Promise<string>;
   /** Puts the books' clock so far ahead of now; only where the platform is the demo's own. */
   readonly forward?: (aheadS: number) => Promise<void>;
+  /** Whether the platform asks a fake OpenRouter of the demo's own, which takes every user's key. */
+  readonly hasOwnKeys: boolean;
   /** Ends what was started for the demo, and nothing else. */
   readonly stop: () => Promise<void>;
 }
@@ -32,7 +35,8 @@ export async function reach({ env, folder, tell }: ReachOptions): Promise<Reache
   if (env.AUTH_JWKS_URL) throw new Error("The demo makes its own users: it needs AUTH_JWT_SECRET, not AUTH_JWKS_URL.");
   if (env.GATEWAY_URL) return visit(env, folder, `the platform at ${env.GATEWAY_URL}`);
   if ((await claimant(folder)) !== undefined) return visit(env, folder, "the platform that runs in this checkout");
-  const platform = await Platform.start({ folder, env, tell });
+  const fake = await startFakeOpenRouter();
+  const platform = await Platform.start({ folder, env: { ...env, OPENROUTER_BASE_URL: fake.url }, tell });
   const { gatewayUrl, natsUrl, natsKeys, databaseUrls, auditUrls } = platform;
   return {
     gatewayUrl,
@@ -46,7 +50,11 @@ export async function reach({ env, folder, tell }: ReachOptions): Promise<Reache
       await platform.restart("credits", { CREDITS_CLOCK_AHEAD_S: String(aheadS) });
       await platform.ready();
     },
-    stop: async () => platform.stop(),
+    hasOwnKeys: true,
+    stop: async () => {
+      await platform.stop();
+      await fake.close();
+    },
   };
 }
 
@@ -62,6 +70,7 @@ async function visit(env: NodeJS.ProcessEnv, folder: string, how: string): Promi
   return {
     ...attached,
     how,
+    hasOwnKeys: false,
     tokenFor: async (sub, roles) => signToken(signing, sub, roles, TOKEN_TTL_S),
     stop: async () => {},
   };

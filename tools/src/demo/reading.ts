@@ -4,7 +4,7 @@ import { type CreditBalance, getBalance, listTransactions } from "@tollbooth/sha
 import { usageByModel, usageSummary } from "@tollbooth/shared/contracts/usage";
 import type { Db } from "@tollbooth/shared/db";
 import { sql } from "@tollbooth/shared/sql";
-import { inLanes } from "./play.ts";
+import { inLanes } from "./lanes.ts";
 import type { Scene } from "./scene.ts";
 import type { Answers } from "./statement.ts";
 

@@ -18,13 +18,22 @@ export interface Scene {
   readonly tokenOf: (name: string, role: Role) => Promise<string>;
   /** The reporter of a source, whose events count as recorded when they are confirmed. */
   readonly reporterOf: (source: string, onRecorded: () => void) => Reporter;
+  /** Whether users may connect keys of their own: only where no real OpenRouter would be asked. */
+  readonly hasOwnKeys: boolean;
   readonly close: () => Promise<void>;
 }
 
 const NAME = "demo";
 
 /** Opens everything. Throws where the broker is not there. */
-export async function openScene({ gatewayUrl, natsUrl, natsKeys, auditUrls, tokenFor }: Reached): Promise<Scene> {
+export async function openScene({
+  gatewayUrl,
+  natsUrl,
+  natsKeys,
+  auditUrls,
+  tokenFor,
+  hasOwnKeys,
+}: Reached): Promise<Scene> {
   const bus = await openBus({ url: natsUrl, keys: natsKeys, name: OPERATOR, log: openLog(NAME, "error") });
   const books = openBooks(auditUrls, NAME);
   const tokens = new Map<string, Promise<string>>();
@@ -34,6 +43,7 @@ export async function openScene({ gatewayUrl, natsUrl, natsKeys, auditUrls, toke
     bus,
     books,
     reporters,
+    hasOwnKeys,
     tokenOf: async (name, role) => {
       const token = tokens.get(name) ?? tokenFor(name, [role]);
       tokens.set(name, token);

@@ -7,6 +7,7 @@ import { added, grantAll, topUp, type Cast } from "./grants.ts";
 import { PEOPLE } from "./people.ts";
 import { expectedOf, plan, sumOf, type Expected, type PlannedEvent } from "./plan.ts";
 import { play } from "./play.ts";
+import { connectAll } from "./own-keys.ts";
 import { openProgress } from "./progress.ts";
 import { readAnswers, readDebtors, readTokens } from "./reading.ts";
 import type { Scene } from "./scene.ts";
@@ -40,11 +41,13 @@ const NOT_QUIET =
 /** Shows it on standard output; answers what was shown. Throws the first request that fails. */
 export async function show(script: Script, scene: Scene): Promise<Shown> {
   const cast: Cast = new Map(PEOPLE.map((person) => [`${person.name}-${script.run}`, person]));
-  const planned = planOf(script, cast);
+  const planned = planOf(script, cast, scene.hasOwnKeys);
   const expected = expectedOf(planned, cast.keys());
   tellPlan(planned, cast);
 
   const granted = await grantAll(cast, scene);
+  const owners = await connectAll(planned, scene);
+  if (owners > 0) console.log(`${owners} of them have connected OpenRouter keys of their own.`);
   const firstMs = Date.now();
   await replay(planned, script, scene);
   const isApplied = await quiet(scene.books, QUIET_WITHIN_MS);
@@ -65,28 +68,31 @@ export async function show(script: Script, scene: Scene): Promise<Shown> {
   };
 }
 
-function planOf({ requests, seed, run, isTrace }: Script, cast: Cast): PlannedEvent[] {
+function planOf({ requests, seed, run, isTrace }: Script, cast: Cast, hasOwnKeys: boolean): PlannedEvent[] {
   const people = [...cast].map(([userId, person]) => ({ ...person, userId }));
-  return plan(requests, { dice: diceOf(seed), people, run, isTrace });
+  return plan(requests, { dice: diceOf(seed), people, run, isTrace, hasOwnKeys });
 }
 
 function tellPlan(planned: readonly PlannedEvent[], cast: Cast): void {
   const count = (is: (event: PlannedEvent) => boolean) => whole(planned.filter(is).length);
   const sources = new Set(planned.flatMap(({ way }) => (way.by === "report" ? [way.source] : [])));
   console.log(
-    `${whole(planned.length)} events of ${cast.size} users: ${count(({ way }) => way.by !== "report")} over REST, ` +
-      `${count(({ way }) => way.by === "report")} over NATS from ${[...sources].join(", ")}. ` +
+    `${whole(planned.length)} events of ${cast.size} users: ` +
+      `${count(({ way }) => way.by !== "report" && way.by !== "own key")} over REST, ` +
+      `${count(({ way }) => way.by === "report")} over NATS from ${[...sources].join(", ")}, ` +
+      `${count(({ way }) => way.by === "own key")} chats on users' own keys. ` +
       `${count(({ isTwice }) => isTwice)} of them are sent twice on purpose.`,
   );
 }
 
 async function replay(planned: readonly PlannedEvent[], { speed }: Script, scene: Scene): Promise<void> {
-  const { rest, tokenOf, reporterOf, reporters } = scene;
+  const { rest, bus, tokenOf, reporterOf, reporters } = scene;
   const progress = openProgress(planned.length);
   try {
     const onRecorded = (count: number) => progress.add(count);
     await play(planned, {
       rest,
+      bus,
       tokenOf,
       speed,
       onRecorded,

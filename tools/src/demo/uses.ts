@@ -11,7 +11,9 @@ export type Way =
   /** A service, over REST, one by one or many at once. */
   | { readonly by: "track" | "batch"; readonly source: string }
   /** A service, over NATS: it publishes `usage.report.<source>`. */
-  | { readonly by: "report"; readonly source: string };
+  | { readonly by: "report"; readonly source: string }
+  /** Nobody has to: the platform itself asks OpenRouter with the user's own key, and sees what that used. */
+  | { readonly by: "own key" };
 
 /** What is told of a use, beside who, when and under which id. */
 export type Told = Omit<z.input<typeof UsageReport>, "user_id" | "event_id" | "occurred_at" | "source">;
@@ -25,6 +27,7 @@ export interface Use {
 
 export const OWN_PROGRAM: Way = { by: "user" };
 export const LLM_PROXY: Way = { by: "report", source: "llm-proxy" };
+export const OWN_KEY: Way = { by: "own key" };
 const AGENTS: Way = { by: "report", source: "agents" };
 const SPEECH: Way = { by: "report", source: "speech" };
 const SEARCH: Way = { by: "track", source: "search" };
@@ -53,8 +56,8 @@ const CACHED_SHARE = 0.6;
 const WRITTEN_SHARE = 0.2;
 const REASONING_SHARE = 0.5;
 
-/** A chat with a model; `byok` where the user's own key paid the provider, as only a service may say. */
-export function chat(model: Model, way: Way, byok = false): Use {
+/** A chat with a model. */
+export function chat(model: Model, way: Way): Use {
   const traits: { caches?: true; writes?: true; reasons?: true } = MODELS[model];
   const tell = ({ promptTokens, completionTokens }: Request, dice: Dice): Told => {
     const isCached = traits.caches === true && dice() < CACHED_OFTEN;
@@ -67,7 +70,7 @@ export function chat(model: Model, way: Way, byok = false): Use {
       ...(isCached && { cached_tokens: Math.floor(promptTokens * CACHED_SHARE) }),
       ...(isWritten && { cache_write_tokens: Math.floor(promptTokens * WRITTEN_SHARE) }),
       ...(traits.reasons && { reasoning_tokens: Math.floor(completionTokens * REASONING_SHARE) }),
-      ...(byok && { byok }),
+      ...(way.by === "own key" && { byok: true }),
     };
   };
   return { way, isChat: true, tell };

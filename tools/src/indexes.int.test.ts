@@ -62,12 +62,6 @@ const queries: Readonly<Record<Owner, Readonly<Record<string, string>>>> = {
     coupon_redemptions_pkey:     "select from coupon_redemptions where code = 'A' and user_id = 'ann'",
     coupon_redemptions_id_key:   `select id from coupon_redemptions where id > ${ID} and redeemed_at > now() - interval '99 days' order by id limit 5000`,
   },
-  openrouter: {
-    openrouter_accounts_pkey:    "select user_id from openrouter_accounts where vault_key_id <> 'k2' and user_id > 'ann' order by user_id limit 100 for update",
-    routed_requests_pkey:        "update routed_requests set recorded_at = now() where user_id = 'ann' and request_id = 'r'",
-    routed_requests_due:         "select user_id from routed_requests where report is not null and recorded_at is null and next_at <= now() order by next_at limit 20",
-    routed_requests_age:         "select ctid from routed_requests where started_at < now() - interval '100 days' limit 5000",
-  },
 };
 
 const all = OWNERS.flatMap((of) =>

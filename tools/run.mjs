@@ -56,7 +56,8 @@ function packagesOf(lockFile) {
 }
 
 async function install() {
-  console.log("Installing packages (npm ci) ...");
+  // What a tool prints is for programs too: what goes before it is told beside it.
+  console.error("Installing packages (npm ci) ...");
   // No package of ours needs its install script; those of others are best left off.
   const code = await run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
   if (code !== 0) fail("npm ci failed: its words are above.");
@@ -70,7 +71,7 @@ function useHooks() {
 }
 
 async function build() {
-  const note = setTimeout(() => console.log("Building ..."), 1500);
+  const note = setTimeout(() => console.error("Building ..."), 1500);
   const turbo = join(ROOT, "node_modules/.bin/turbo");
   const env = { ...process.env, TURBO_TELEMETRY_DISABLED: "1", DO_NOT_TRACK: "1" };
   const done = spawn(turbo, ["run", "build", "--output-logs=errors-only"], { cwd: ROOT, env });

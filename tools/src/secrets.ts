@@ -4,7 +4,7 @@ import type { Tx } from "@tollbooth/shared/db";
 import { sql } from "@tollbooth/shared/sql";
 
 /** As text, and as the hexadecimal digits in which a row's text shows bytes. */
-const KEY = "sk-or-v1-[0-9a-f]{32}|736b2d6f722d76312d(3[0-9]|6[1-6]){32}";
+const KEY = "sk-or-v1-[A-Za-z0-9_-]{8}|736b2d6f722d76312d(2d|3[0-9]|[4-7][0-9a-f]){8}";
 
 /** Of the tables that this role may read, those that hold a key in plain text, one text each: never the key. */
 export async function plainKeys(tx: Tx): Promise<string[]> {

@@ -12,29 +12,32 @@ import * as usage from "./usage.ts";
 
 type Service = "credits" | "usage" | "coupons" | "openrouter";
 
-function only<K extends "command" | "event" | "report">(kind: K, room: Record<string, unknown>) {
+/** By rooms and not by names: two rooms may use one name. */
+const ROOMS: readonly Record<string, unknown>[] = [
+  coupons,
+  credits,
+  deadLetters,
+  explain,
+  holds,
+  openrouter,
+  prices,
+  tiers,
+  usage,
+];
+
+function only<K extends "command" | "event" | "report">(kind: K, ...rooms: readonly Record<string, unknown>[]) {
   const isOne = (value: unknown): value is K extends "command" ? Command : Event =>
     typeof value === "object" && value !== null && "kind" in value && value.kind === kind;
   // A module's own order depends on who loads it.
-  return Object.values(room)
+  return rooms
+    .flatMap((room) => Object.values(room))
     .filter(isOne)
     .toSorted((a, b) => (a.subject < b.subject ? -1 : 1));
 }
 
 /** A service answers the subjects that begin with its name. */
 function answeredBy(service: Service): readonly Command[] {
-  const all = only("command", {
-    ...coupons,
-    ...credits,
-    ...holds,
-    ...tiers,
-    ...usage,
-    ...prices,
-    ...explain,
-    ...deadLetters,
-    ...openrouter,
-  });
-  return all.filter(({ subject }) => subject.startsWith(`${service}.`));
+  return only("command", ...ROOMS).filter(({ subject }) => subject.startsWith(`${service}.`));
 }
 
 export const commands: Readonly<Record<Service, readonly Command[]>> = {

@@ -84,7 +84,7 @@ async function build() {
 
 /** A bench is named by its first argument: `npm run bench -- latency`. */
 function bench(which) {
-  const benches = readdirSync(join(ROOT, "bench/src")).map((file) => file.replace(/\.ts$/, ""));
+  const benches = readdirSync(join(ROOT, "bench/src")).flatMap((file) => /^(.+)\.ts$/.exec(file)?.[1] ?? []);
   if (!benches.includes(which)) fail(`Say which: npm run bench -- <name>. There are: ${benches.join(", ")}.`);
   return join(ROOT, "bench/dist", `${which}.js`);
 }

@@ -11,10 +11,9 @@ import { Command } from "commander";
 import { createCoupon, redeemCoupon } from "@tollbooth/shared/contracts/coupons";
 import { getBalance } from "@tollbooth/shared/contracts/credits";
 import { trackUsage } from "@tollbooth/shared/contracts/usage";
-import { audit, quiet } from "@tollbooth/tools/books";
 import { Rest } from "@tollbooth/tools/demo/rest";
-import { openBooks } from "@tollbooth/tools/ledgers";
 import { Platform } from "@tollbooth/tools/platform";
+import { requireBalanced } from "./parts/balanced.ts";
 
 const SHOWS_WITHIN_MS = 10_000;
 const WARM_UP = 20;
@@ -41,7 +40,7 @@ try {
 
 type Figures = Readonly<Record<string, { min: number; median: number; p99: number; max: number }>>;
 
-async function measure({ gatewayUrl, databaseUrls }: Platform): Promise<Figures> {
+async function measure({ gatewayUrl, auditUrls }: Platform): Promise<Figures> {
   const rest = new Rest(gatewayUrl);
   const user = { token: await platform.tokenFor("alice", ["user"]) };
   const admin = { token: await platform.tokenFor("admin", ["admin"]) };
@@ -60,7 +59,7 @@ async function measure({ gatewayUrl, databaseUrls }: Platform): Promise<Figures>
     redeem.push(redeemed);
   }
   if (rest.repeated > 0) throw new Error("requests had to be sent again: their times say nothing");
-  await requireBalanced(databaseUrls);
+  await requireBalanced(auditUrls);
   return { "POST /usage/track": summary(track), "POST /coupons/redeem": summary(redeem) };
 }
 
@@ -74,17 +73,6 @@ async function shows(balance: () => Promise<string>, act: () => Promise<unknown>
     if (performance.now() - begin > SHOWS_WITHIN_MS) throw new Error("the balance has not changed in time");
   }
   return performance.now() - begin;
-}
-
-async function requireBalanced(databaseUrls: Platform["databaseUrls"]): Promise<void> {
-  const books = openBooks(databaseUrls, "bench");
-  try {
-    await quiet(books, SHOWS_WITHIN_MS);
-    const broken = (await audit(books)).flatMap(({ breaches }) => breaches);
-    if (broken.length > 0) throw new Error(`the books do not balance: ${broken.join("; ")}`);
-  } finally {
-    await books.close();
-  }
 }
 
 function summary(times: readonly number[]): Figures[string] {

@@ -16,7 +16,7 @@ import {
   type Span,
 } from "@opentelemetry/api";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
-import { BatchSpanProcessor, NodeTracerProvider } from "@opentelemetry/sdk-trace-node";
+import { AlwaysOffSampler, BatchSpanProcessor, NodeTracerProvider } from "@opentelemetry/sdk-trace-node";
 import { Fault, type FaultCode } from "./fault.ts";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 
@@ -38,6 +38,8 @@ export function startTelemetry(service: string, endpoint: string | undefined): (
   const provider = new NodeTracerProvider({
     resource: resourceFromAttributes({ "service.name": `tollbooth-${service}` }),
     spanProcessors: exporters,
+    // Where nobody looks at spans, their ids are made all the same, for logs and for the journal; the rest is not.
+    ...(endpoint === undefined && { sampler: new AlwaysOffSampler() }),
   });
   provider.register();
   return () => provider.shutdown();

@@ -17,6 +17,12 @@ test("compose.yaml has every service, its seed and its database", () => {
   expect(wanted.filter((text) => !compose.includes(text))).toEqual([]);
 });
 
+test("compose.yaml opens no port to other machines by itself", () => {
+  const ports = [...read("compose.yaml").matchAll(/ports: \["([^"]+)"\]/g)].map(([, port = ""]) => port);
+  expect(ports.length).toBeGreaterThan(0);
+  expect(ports.filter((port) => !/^(?:127\.0\.0\.1|\$\{GATEWAY_ADDRESS:-127\.0\.0\.1\}):/.test(port))).toEqual([]);
+});
+
 test("the Dockerfile installs for every service", () => {
   const file = read("Dockerfile");
   const wanted = [...SERVICES.map((service) => `services/${service}`), "packages/shared", "tools"];

@@ -58,6 +58,7 @@ const refused: { of: Owner; what: string; by?: RegExp }[] = [
   { of: "credits", what: "delete from migrations" },
   { of: "usage",   what: "update prices set class = 'free'" },
   { of: "usage",   what: "update price_rates set price = 0" },
+  { of: "usage",   what: "update usage_events set charged = 0" },
   { of: "usage",   what: "drop table usage_events_default",                                                         by: /must be owner/ },
   { of: "usage",   what: "alter table usage_events detach partition usage_events_default",                          by: /must be owner/ },
   { of: "usage",   what: "select make_usage_month('2026-03-02')",                                                   by: /a month does not begin/ },

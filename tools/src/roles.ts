@@ -22,7 +22,8 @@ const LESS: Readonly<Record<string, string>> = {
   // They change, and are never gone.
   user_credits: "select, insert, update", credit_lots: "select, insert, update", credit_holds: "select, insert, update",
   discounts: "select, insert, update", usage_hours: "select, insert, update", usage_days: "select, insert, update",
-  catalogue: "select, update", coupon_codes: "select, insert, update", dead_letters: "select, insert, update",
+  // Only what the DEFAULT partition still has of a month that is past its time is deleted.
+  usage_events: "select, insert, delete", catalogue: "select, update", coupon_codes: "select, insert, update", dead_letters: "select, insert, update",
 };
 const ALL = "select, insert, update, delete";
 

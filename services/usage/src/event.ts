@@ -54,8 +54,9 @@ export function reportHash({ event_id: _event, user_id: _user, source: _source, 
 /** Who reports: users as one source, others by their application, or by the name they state. Throws `forbidden` for what only services may say. */
 export function sourceOf(caller: Caller, report: UsageReport): string {
   if (isTrusted(caller)) {
-    if (report.source === USER_SOURCE) throw new Fault("forbidden", `the source "${USER_SOURCE}" belongs to users`);
-    return report.source ?? caller.azp ?? caller.sub;
+    const source = report.source ?? caller.azp ?? caller.sub;
+    if (source === USER_SOURCE) throw new Fault("forbidden", `the source "${USER_SOURCE}" belongs to users`);
+    return source;
   }
   const field = (["byok", "hold_id", "source"] as const).find((name) => report[name] !== undefined);
   if (field !== undefined) throw new Fault("forbidden", `${field} may be stated by services only`);

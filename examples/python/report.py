@@ -1,6 +1,6 @@
 """Reports one use of a model and waits until the platform has charged it.
 
-    python3 examples/python/report.py nats://127.0.0.1:29050 .tollbooth/broker/reporter-chat.nk --user alice --id chat-7
+    python3 examples/python/report.py nats://127.0.0.1:29050 .tollbooth/broker/reporter-chat.nk --user alice --id chat-9
 """
 
 import argparse

@@ -1,12 +1,12 @@
 /** `npm run fake-openrouter`: an OpenRouter that costs nothing, until Ctrl-C. */
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { FAKE_KEY_WORDS, startFakeOpenRouter } from "@tollbooth/openrouter/fake";
 
 const command: Command = new Command("npm run fake-openrouter --")
   .description(
     "Starts a fake OpenRouter and prints its address, for OPENROUTER_BASE_URL of npm start. Ctrl-C stops it.",
   )
-  .option("--port <number>", "its port on 127.0.0.1 (default: a free one)", portNumber, 0)
+  .addOption(new Option("--port <number>", "its port on 127.0.0.1").argParser(portNumber).default(0, "a free one"))
   .parse();
 
 const { url } = await startFakeOpenRouter(command.opts<{ port: number }>().port).catch((error: Error) =>

@@ -31,7 +31,8 @@ def to_event(kwargs: dict, response, end_time) -> dict | None:
     """What is reported of a request; nothing where nobody is named who pays for it, or nothing was used."""
     params = kwargs.get("litellm_params") or {}
     metadata = params.get("metadata") or {}
-    user = metadata.get("user_api_key_end_user_id") or kwargs.get("user") or metadata.get("user_api_key_user_id")
+    # Who holds the key comes first: the other two are what the client says, and it could name anybody.
+    user = metadata.get("user_api_key_user_id") or metadata.get("user_api_key_end_user_id") or kwargs.get("user")
     usage = getattr(response, "usage", None)
     if not user or usage is None:
         return None

@@ -1,10 +1,12 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { createOpenRouterAccount, getOpenRouterAccount, routeChat } from "@tollbooth/shared/contracts/openrouter";
+import type { Db } from "@tollbooth/shared/db";
 import { Fault } from "@tollbooth/shared/fault";
 import { print } from "@tollbooth/shared/money";
 import { sql } from "@tollbooth/shared/sql";
 import { reportDue } from "./reporting.ts";
+import { route } from "./routing.ts";
 import { codeOf, newKey, openOpenRouter, plain, SERVICE } from "./testing/service.ts";
 import { pretendUsage } from "./testing/usage.ts";
 
@@ -97,6 +99,24 @@ describe("a chat on a user's own key", () => {
     expect(await codeOf(chat(userId, "unknown"))).toBe("timeout");
     expect(await codeOf(chat(userId, "unknown"))).toBe("idempotency_conflict");
     expect(await leftOf(userId)).toEqual(["sent"]);
+  });
+
+  test("that was answered while the database was away is kept, and told, as soon as it is back", async () => {
+    const { userId } = await connected();
+    let outages = 2;
+    const away: Db = {
+      ...db,
+      run: async (query) => {
+        if (query.text.includes("answered_at") && outages-- > 0) throw new Fault("unavailable", "the database is away");
+        return db.run(query);
+      },
+    };
+    const routing = { db: away, vault: service.vault, openRouter: service.openRouter, onAnswered: () => {} };
+    const asked = routeChat.input.parse({ user_id: userId, request_id: "away", chat: CHAT });
+    await route(routing, asked, { askedBy: "agents", deadlineMs: Date.now() + 10_000 });
+    await reportDue(reporting);
+    expect(usage.told.map(({ event_id }) => event_id)).toEqual(["away"]);
+    expect(outages).toBeLessThan(0);
   });
 
   test("without enough time is not sent at all", async () => {

@@ -1,6 +1,8 @@
 /** A chat on a user's own key: claimed, sent once, and what it used is kept for usage before the answer is given. */
+import { setTimeout as delay } from "node:timers/promises";
 import type { routeChat } from "@tollbooth/shared/contracts/openrouter";
 import { crashPoint } from "@tollbooth/shared/crash";
+import { isTransient } from "@tollbooth/shared/db";
 import { Fault, type FaultCode } from "@tollbooth/shared/fault";
 import { Reply } from "@tollbooth/shared/handler";
 import type { z } from "zod";
@@ -22,6 +24,9 @@ type Asked = z.output<(typeof routeChat)["input"]>;
 const MAX_TOKENS = 4096;
 /** The broker lets an answer pass for two minutes. */
 const CHAT_MAX_MS = 110_000;
+/** A database that dies is back in seconds; each attempt has time-outs of its own. */
+const KEEP_ATTEMPTS_MAX = 40;
+const KEEP_PAUSE_MS = 500;
 /** For our own work after the answer. */
 const RESERVE_MS = 500;
 
@@ -61,9 +66,23 @@ export async function route(
     .chat(apiKey, body, timeoutMs)
     .catch((error: unknown) => failed(routing, key, account, error));
   crashPoint("routing.after-answer");
-  await endRequest(db, key, report(account, requestId, completion));
+  await kept(() => endRequest(db, key, report(account, requestId, completion)));
   routing.onAnswered();
   return new Reply(`{"request_id":${JSON.stringify(requestId)},"completion":${completion.text}}`);
+}
+
+/** What was billed is known here and nowhere else: a database that is away for a moment must not lose it. */
+async function kept(keep: () => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await keep();
+    } catch (error) {
+      if (!isTransient(error)) throw error;
+      if (attempt === KEEP_ATTEMPTS_MAX)
+        throw new Fault("timeout", "OpenRouter has answered, and the database could not keep it", { cause: error });
+      await delay(KEEP_PAUSE_MS);
+    }
+  }
 }
 
 function report({ userId }: Account, requestId: string, { model, generationId, usage }: Completion) {

@@ -51,10 +51,14 @@ export function reportHash({ event_id: _event, user_id: _user, source: _source, 
   return contentHash(use);
 }
 
-/** Who reports: users as one source, others by their application, or by the name they state. Throws `forbidden` for what only services may say. */
+/** Who reports: users as one source, services as themselves, admins by the name they state. Throws `forbidden` for what one may not say. */
 export function sourceOf(caller: Caller, report: UsageReport): string {
   if (isTrusted(caller)) {
     const source = report.source ?? caller.azp ?? caller.sub;
+    const isOwn = source === caller.azp || source === caller.sub;
+    // Whoever could report as another could take his event ids before him, and his charges would be lost.
+    if (!isOwn && !caller.roles.includes("admin"))
+      throw new Fault("forbidden", "a service reports as itself: source is its token's azp or sub");
     if (source === USER_SOURCE) throw new Fault("forbidden", `the source "${USER_SOURCE}" belongs to users`);
     return source;
   }

@@ -259,6 +259,7 @@ test("a reporter learns which of his events are recorded, and of nobody else's",
 test.each([
   { name: "a service names its application",        caller: service,              report: {},                  source: "litellm" },
   { name: "a service without one, its subject",     caller: { sub: "svc-1", roles: ["service"] as const }, report: {}, source: "svc-1" },
+  { name: "or states its subject",                  caller: service,              report: { source: service.sub }, source: service.sub },
   { name: "an admin, his subject",                  caller: admin,                report: {},                  source: "root" },
   { name: "or the source he states",                caller: admin,                report: { source: "batch" }, source: "batch" },
   { name: "a plain user is one source",             caller: plain("bob"),         report: {},                  source: "user" },
@@ -277,6 +278,7 @@ test.each([
   { name: "himself",                caller: plain("carl"), report: { user_id: "carl" },    code: "ok" },
   { name: "a provider's cost",      caller: plain("carl"), report: { provider_cost: "1" }, code: "ok" },
   { name: "users' source, a service", caller: service,     report: { source: "user" },     code: "forbidden" },
+  { name: "another's source, a service", caller: service,  report: { source: "chat" },     code: "forbidden" },
   { name: "the same by its application's name", caller: { ...service, azp: "user" }, report: {}, code: "forbidden" },
 ])("who may state what: a plain user $name", async ({ caller, report, code }) => {
   expect(await usage.code(trackUsage, { ...gpt, ...report }, caller)).toBe(code);

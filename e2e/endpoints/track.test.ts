@@ -118,13 +118,15 @@ describe("an event id", () => {
   });
 
   test("is its reporter's: nobody takes another's", async () => {
-    const [user, other, reporter] = [await newUser(), await newUser(), await service()];
+    const [user, other, reporter, rival] = [await newUser(), await newUser(), await service(), await service()];
     const use = { service: "chat", cost: "0.5", event_id: "e1" };
+    const taken = { ...use, user_id: user.sub, source: reporter.sub };
+    expect((await rival.refused(trackUsage, taken)).code).toBe("forbidden");
     const events = [
       await user.ok(trackUsage, use),
       await other.ok(trackUsage, { ...use, cost: "0.7" }),
       await reporter.ok(trackUsage, { ...use, cost: "0.8", user_id: user.sub }),
-      await reporter.ok(trackUsage, { ...use, cost: "0.9", user_id: user.sub, source: "gateway-of-it" }),
+      await rival.ok(trackUsage, { ...use, cost: "0.9", user_id: user.sub }),
     ];
     expect(new Set(events.map(({ id }) => id)).size).toBe(4);
   });

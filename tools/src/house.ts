@@ -50,9 +50,9 @@ export const HOUSE: Readonly<Record<string, Rooms>> = {
   gateway: {
     main: ["main", "config"],
     doors: ["app"],
-    middle: ["auth", "documents", "guesses", "health", "input", "limits", "problem", "rest", "server", "trail"],
+    middle: ["answer", "auth", "documents", "door", "guesses", "health", "input", "limits", "pages", "problem", "rest", "server", "trail"],
     stores: [],
-    pure: ["idempotency", "openapi", "operation", "outside", "refusals"],
+    pure: ["idempotency", "openapi", "operation", "outside", "refusals", "routes"],
   },
 };
 
@@ -86,6 +86,7 @@ export const OWNERS: Readonly<Record<string, RegExp>> = {
   "testcontainers": /^packages\/shared\/src\/testing\//,
   "express": /^services\/gateway\//,
   "cors": /^services\/gateway\//,
+  "proxy-addr": /^services\/gateway\//,
   "helmet": /^services\/gateway\//,
   "swagger-ui-dist": /^services\/gateway\//,
   "rate-limiter-flexible": /^services\/gateway\//,

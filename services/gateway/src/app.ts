@@ -1,20 +1,19 @@
-/** The HTTP application: what every request passes, in order. */
+/** The HTTP application: what every request passes, in order, until its ways part. */
 import cors from "cors";
-import express, { type Express, type Request, type RequestHandler, type Response } from "express";
 import helmet from "helmet";
+import { IncomingMessage, ServerResponse, type RequestListener } from "node:http";
+import { Socket } from "node:net";
 import type { Bus } from "@tollbooth/shared/bus";
-import type { Caller, Command } from "@tollbooth/shared/contract";
-import { Fault } from "@tollbooth/shared/fault";
+import type { Command } from "@tollbooth/shared/contract";
 import type { Log } from "@tollbooth/shared/log";
-import { METRICS_TYPE, metricsText } from "@tollbooth/shared/metrics";
+import type { Answer } from "./answer.ts";
 import type { Auth } from "./auth.ts";
 import type { GatewayConfig } from "./config.ts";
-import { apiDocument, documentsRouter } from "./documents.ts";
-import { healthRouter } from "./health.ts";
+import { openDoor } from "./door.ts";
 import { Guesses } from "./guesses.ts";
-import { Limit, network } from "./limits.ts";
-import { problemHandler, problemPage } from "./problem.ts";
-import { PREFIX, restRouter, type Rest } from "./rest.ts";
+import { buildPages } from "./pages.ts";
+import { refuser } from "./problem.ts";
+import { PREFIX, restHandler } from "./rest.ts";
 import { trail } from "./trail.ts";
 
 /** Wrong guesses are forgotten after a minute. */
@@ -40,55 +39,44 @@ export interface Parts {
 }
 
 /** Builds the application; it listens nowhere yet. */
-export function buildApp({ config, bus, auth, log, commands }: Parts): Express {
-  const app = express();
-  app.set("trust proxy", config.TRUST_PROXY).set("query parser", false).disable("x-powered-by").disable("etag");
-  app.use(trail(log), helmet());
-  if (config.CORS_ORIGINS.length > 0) app.use(cors(corsOptions(config.CORS_ORIGINS)));
-  app.use(healthRouter(bus, Object.keys(commands)));
-  if (config.GATEWAY_METRICS_PORT === undefined) app.get("/metrics", metrics);
-  app.get("/problems/:code", problemPage);
-  app.use(documentsRouter(apiDocument(commands)));
-  const rest = { bus, commands: Object.values(commands).flat(), requestTimeoutMs: config.REQUEST_TIMEOUT_MS };
-  const guesses = new Guesses(config.RATE_LIMIT_GUESSES, GUESSES_WINDOW_S);
-  app.use(PREFIX, restRouter({ ...rest, guesses, admit: door(auth, config) }));
-  app.use(() => {
-    throw new Fault("not_found", "nothing is at this address", { fix: `the API is at ${PREFIX}` });
+export function buildApp({ config, bus, auth, log, commands }: Parts): RequestListener {
+  const refuse = refuser(log);
+  const pages = buildPages({ bus, commands, withMetrics: config.GATEWAY_METRICS_PORT === undefined, refuse });
+  const api = restHandler({
+    bus,
+    commands: Object.values(commands).flat(),
+    requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
+    guesses: new Guesses(config.RATE_LIMIT_GUESSES, GUESSES_WINDOW_S),
+    admit: openDoor(auth, config),
+    refuse,
   });
-  app.use(problemHandler(log));
-  return app;
-}
-
-/** What this process counts. With a port of its own for it, clients of the API do not see it. */
-const metrics: RequestHandler = async (_req, res) => {
-  res.locals.route = "/metrics";
-  res
-    .set("Cache-Control", "no-store")
-    .type(METRICS_TYPE)
-    .send(await metricsText());
-};
-
-/**
- * Who may come in. An address is counted before a token is verified, so that bad tokens cannot keep the processor busy;
- * services and admins, once verified, are not counted at all.
- */
-function door(auth: Auth, config: Parts["config"]): Rest["admit"] {
-  const users = new Limit("user", config.RATE_LIMIT_USER, config.RATE_LIMIT_WINDOW_S);
-  const addresses = new Limit("address", config.RATE_LIMIT_ADDRESS, config.RATE_LIMIT_WINDOW_S);
-  return async (req: Request, res: Response) => {
-    const { authorization } = req.headers;
-    const known = authorization === undefined ? undefined : auth.known(authorization);
-    if (known !== undefined && isTrusted(known)) return known;
-    await addresses.count(network(req.ip ?? ""), res);
-    if (authorization === undefined) return undefined;
-    const caller = known ?? (await auth.verify(authorization));
-    if (!isTrusted(caller)) await users.count(caller.sub, res);
-    return caller;
+  const route = (req: IncomingMessage, res: Answer) => {
+    req.url = localPart(req.url ?? "");
+    if (req.url.startsWith(`${PREFIX}/`)) api(req, res);
+    else pages(req, res);
   };
+  const fromPages = config.CORS_ORIGINS.length > 0 ? cors(corsOptions(config.CORS_ORIGINS)) : undefined;
+  const protection = protectingHeaders();
+  return trail(log, (req, res) => {
+    for (const [name, value] of protection) res.setHeader(name, value);
+    if (fromPages === undefined) route(req, res);
+    else fromPages(req, res, () => route(req, res));
+  });
 }
 
-function isTrusted({ roles }: Caller): boolean {
-  return roles.includes("service") || roles.includes("admin");
+/** An address may be sent whole, as to a proxy (RFC 9112, 3.2.2). */
+function localPart(url: string): string {
+  if (url.startsWith("/") || !URL.canParse(url)) return url;
+  const { pathname, search } = new URL(url);
+  return pathname + search;
+}
+
+/** The headers that helmet would set anew for each answer. */
+function protectingHeaders(): Map<string, string> {
+  const request = new IncomingMessage(new Socket());
+  const answer = new ServerResponse(request);
+  helmet()(request, answer, () => {});
+  return new Map(Object.entries(answer.getHeaders()).map(([name, value]) => [name, String(value)]));
 }
 
 function corsOptions(origins: readonly string[]): cors.CorsOptions {

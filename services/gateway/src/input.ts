@@ -1,16 +1,17 @@
 /** What a request states, as the JSON text that its service parses: the body as it is, or the query as an object. */
-import express, { type Request, type Response } from "express";
+import express from "express";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { promisify } from "node:util";
 import { Fault } from "@tollbooth/shared/fault";
 
 /** Reads bodies of at most so many bytes. The text is not parsed here: one parser cannot disagree with itself. */
-export function bodyReader(bodyMaxBytes: number): (req: Request, res: Response) => Promise<string> {
-  const read = promisify<Request, Response>(express.raw({ limit: bodyMaxBytes, type: () => true }));
-  return async (req, res) => {
+export function bodyReader(bodyMaxBytes: number): (req: IncomingMessage, res: ServerResponse) => Promise<string> {
+  const read = promisify<IncomingMessage, ServerResponse>(express.raw({ limit: bodyMaxBytes, type: () => true }));
+  return async (req: IncomingMessage & { body?: unknown }, res) => {
     await read(req, res).catch((cause: unknown) => refuse(cause, bodyMaxBytes));
-    const body: unknown = req.body;
+    const { body } = req;
     if (!Buffer.isBuffer(body) || body.length === 0) return "";
-    if (!isJson(req.get("content-type"))) {
+    if (!isJson(req.headers["content-type"])) {
       throw new Fault("unsupported_media_type", "the body must be application/json in UTF-8", {
         fix: "send `Content-Type: application/json`",
       });
@@ -20,9 +21,9 @@ export function bodyReader(bodyMaxBytes: number): (req: Request, res: Response) 
 }
 
 /** The query and the path's parameters as one object of texts. Throws `invalid_request` where a name comes twice. */
-export function queryInput(req: Request): string {
+export function queryInput(req: IncomingMessage, params: Readonly<Record<string, string>>): string {
   const query = queryOf(req);
-  const values = new Map(Object.entries(req.params));
+  const values = new Map(Object.entries(params));
   for (const [name, value] of query) {
     if (values.has(name)) throw invalid(name, "is given more than once");
     values.set(name, value);
@@ -31,9 +32,9 @@ export function queryInput(req: Request): string {
 }
 
 /** The query of a request. Throws `invalid_request` where it is not percent-encoded UTF-8. */
-export function queryOf(req: Request): URLSearchParams {
-  const mark = req.originalUrl.indexOf("?");
-  const text = mark === -1 ? "" : req.originalUrl.slice(mark + 1);
+export function queryOf({ url = "" }: IncomingMessage): URLSearchParams {
+  const mark = url.indexOf("?");
+  const text = mark === -1 ? "" : url.slice(mark + 1);
   try {
     // URLSearchParams would quietly put U+FFFD in the place of what cannot be decoded.
     decodeURIComponent(text);
@@ -41,6 +42,12 @@ export function queryOf(req: Request): URLSearchParams {
     throw invalid("", "the query is not percent-encoded UTF-8");
   }
   return new URLSearchParams(text);
+}
+
+/** The path of a request as it was sent. */
+export function pathOf({ url = "" }: IncomingMessage): string {
+  const mark = url.indexOf("?");
+  return mark === -1 ? url : url.slice(0, mark);
 }
 
 function refuse(cause: unknown, bodyMaxBytes: number): never {

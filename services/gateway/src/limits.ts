@@ -1,5 +1,5 @@
 /** How many requests one user or one address may make in a while, counted in this process's memory. */
-import type { Response } from "express";
+import type { ServerResponse } from "node:http";
 import { isIPv4 } from "node:net";
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import { Fault } from "@tollbooth/shared/fault";
@@ -20,12 +20,12 @@ export class Limit {
   }
 
   /** Counts a request and tells how things stand in the RateLimit headers. Throws `rate_limited` beyond the limit. */
-  async count(key: string, res: Response): Promise<void> {
+  async count(key: string, res: ServerResponse): Promise<void> {
     const standing = await this.#counts.consume(key).catch((thrown: unknown) => thrown);
     if (!(standing instanceof RateLimiterRes)) throw standing;
     const resetS = Math.ceil(standing.msBeforeNext / 1000);
-    res.append("RateLimit-Policy", `"${this.#name}";q=${this.#requestsMax};w=${this.#windowS}`);
-    res.append("RateLimit", `"${this.#name}";r=${standing.remainingPoints};t=${resetS}`);
+    res.appendHeader("RateLimit-Policy", `"${this.#name}";q=${this.#requestsMax};w=${this.#windowS}`);
+    res.appendHeader("RateLimit", `"${this.#name}";r=${standing.remainingPoints};t=${resetS}`);
     if (standing.consumedPoints <= this.#requestsMax) return;
     rateLimited.inc({ limit: this.#name });
     const detail = `more than ${this.#requestsMax} requests in ${this.#windowS} s from one ${this.#name}`;

@@ -1,8 +1,11 @@
 /** The one place that turns codes into HTTP: refusals leave as application/problem+json (RFC 9457). */
-import type { ErrorRequestHandler, Request, RequestHandler, Response } from "express";
+import type { RequestHandler } from "express";
+import type { IncomingMessage } from "node:http";
 import { Fault, type FaultCode } from "@tollbooth/shared/fault";
 import type { Log } from "@tollbooth/shared/log";
 import { traceId } from "@tollbooth/shared/telemetry";
+import { pathOf } from "./input.ts";
+import { send, type Answer } from "./answer.ts";
 
 interface Kind {
   readonly status: number;
@@ -41,13 +44,13 @@ export const PROBLEMS: Readonly<Record<FaultCode, Kind>> = {
 };
 
 /** Answers a refusal. Of a 5xx nothing is told but its kind. */
-export function sendProblem(res: Response, fault: Fault, more: object = {}): void {
+export function sendProblem(res: Answer, fault: Fault, more: object = {}): void {
   const { code } = fault;
   const { status, title, about } = PROBLEMS[code];
   const { facts, fix, errors, retryAfterS = 1 } = fault.more;
   const isOurs = status >= 500;
-  if (status === 401) res.set("WWW-Authenticate", challenge(res.req));
-  if (status === 429 || status === 503 || status === 504) res.set("Retry-After", String(Math.ceil(retryAfterS)));
+  if (status === 401) res.setHeader("WWW-Authenticate", challenge(res.req));
+  if (status === 429 || status === 503 || status === 504) res.setHeader("Retry-After", String(Math.ceil(retryAfterS)));
   res.locals.code = code;
   const problem = {
     ...(!isOurs && facts),
@@ -56,24 +59,24 @@ export function sendProblem(res: Response, fault: Fault, more: object = {}): voi
     status,
     code,
     detail: isOurs ? about : fault.message,
-    instance: res.req.path,
+    instance: pathOf(res.req),
     trace_id: traceId(),
     ...(!isOurs && { fix, errors }),
     ...more,
   };
-  res.status(status).set("Cache-Control", "no-store").type("application/problem+json").send(JSON.stringify(problem));
+  send(res, status, "application/problem+json", JSON.stringify(problem));
 }
 
 /** The last stop of what was thrown: it is logged if it is our fault, and answered. */
-export function problemHandler(log: Log): ErrorRequestHandler {
-  return (thrown: unknown, _req, res, next) => {
+export function refuser(log: Log): (thrown: unknown, res: Answer) => void {
+  return (thrown, res) => {
     const fault =
       thrown instanceof URIError
         ? new Fault("not_found", "the path is not valid percent-encoded UTF-8")
         : Fault.from(thrown);
     tell(log, fault);
-    if (res.headersSent) return next(thrown);
-    sendProblem(res, fault);
+    if (res.headersSent) res.destroy();
+    else sendProblem(res, fault);
   };
 }
 
@@ -97,7 +100,7 @@ function isCode(text: string): text is FaultCode {
 }
 
 /** RFC 6750: a request without a token is told no error code. */
-function challenge(req: Request): string {
+function challenge(req: IncomingMessage): string {
   const realm = 'Bearer realm="tollbooth"';
   return req.headers.authorization === undefined ? realm : `${realm}, error="invalid_token"`;
 }

@@ -1,12 +1,17 @@
-/** The REST API: every contract with a route is mounted, asked over the bus, and answered with the service's own bytes. */
-import { Router, type Request, type RequestHandler, type Response } from "express";
+/**
+ * The REST API: every contract with a route, asked over the bus, and answered with the service's own bytes. It stands on
+ * node:http alone, because what Express does for a request costs as much as all that we do (docs/adr/0039).
+ */
+import type { IncomingMessage } from "node:http";
 import type { Bus } from "@tollbooth/shared/bus";
-import type { Caller, Command, Route } from "@tollbooth/shared/contract";
+import type { Ask, Caller, Command, Route } from "@tollbooth/shared/contract";
 import { Fault } from "@tollbooth/shared/fault";
-import { mayAsk } from "@tollbooth/shared/handler";
+import { mayAsk, type Reply } from "@tollbooth/shared/handler";
 import { idempotencyKey } from "./idempotency.ts";
 import type { Guesses } from "./guesses.ts";
-import { bodyReader, queryInput, queryOf } from "./input.ts";
+import { bodyReader, pathOf, queryInput, queryOf } from "./input.ts";
+import { Routes, type Found } from "./routes.ts";
+import { send, type Answer } from "./answer.ts";
 
 export const PREFIX = "/api/v1/credits";
 /** Where a contract does not say another. */
@@ -20,85 +25,90 @@ export interface Rest {
   /** Who asks for things that do not exist, where names can be guessed. */
   readonly guesses: Guesses;
   /** Lets a request in: who asks, if he says so. Throws where the token is bad or the limit reached. */
-  readonly admit: (req: Request, res: Response) => Promise<Caller | undefined>;
+  readonly admit: (req: IncomingMessage, res: Answer) => Promise<Caller | undefined>;
+  /** Answers what was thrown. */
+  readonly refuse: (thrown: unknown, res: Answer) => void;
 }
 
-type Mounted = Command & { readonly http: Route };
-
-/** Routes for all commands that have one. What is `internal` has none. */
-export function restRouter(rest: Rest): Router {
-  const router = Router({ caseSensitive: true, strict: true });
-  const mounted = rest.commands.filter(
-    (command): command is Mounted => command.http !== undefined && command.access !== "internal",
-  );
-  for (const command of mounted) router[command.http.method](pattern(command.http), answer(command, rest));
-  for (const { http } of mounted) router.all(pattern(http), otherMethod(mounted));
-  router.use(nothingHere(rest));
-  return router;
+interface Mounted {
+  readonly command: Command;
+  readonly route: Route;
+  readonly readBody: ReturnType<typeof bodyReader>;
 }
 
-function answer(command: Mounted, { bus, requestTimeoutMs, admit, guesses }: Rest): RequestHandler {
-  const { method, path } = command.http;
-  const readBody = bodyReader(command.bodyMaxBytes ?? BODY_MAX_BYTES);
-  return async (req, res) => {
-    res.locals.route = `${PREFIX}${path}`;
-    const caller = await admit(req, res);
-    mayAsk(command.access, caller);
-    const key = method === "post" ? idempotencyKey(req.headersDistinct["idempotency-key"]) : undefined;
-    const json = method === "post" ? await readBody(req, res) : queryInput(req);
-    const ask = {
-      requestId: res.locals.requestId,
-      deadlineMs: Date.now() + requestTimeoutMs,
-      ...(caller !== undefined && { caller }),
-      ...(key !== undefined && { idempotencyKey: key }),
-    };
-    const guesser = command.guessable === true ? caller?.sub : undefined;
-    if (guesser !== undefined) await guesses.check(guesser);
-    const reply = await bus.forward(command, json, ask).catch(async (fault: unknown) => {
-      if (guesser !== undefined && Fault.from(fault).code === "not_found") await guesses.miss(guesser);
-      throw fault;
-    });
-    if (reply.replayed) res.set("Idempotency-Replayed", "true");
-    if (reply.next !== undefined) res.set("Link", `<${nextPage(req, path, reply.next)}>; rel="next"`);
-    res.set("Cache-Control", "no-store").type("application/json").send(reply.json);
+/** Answers what is below the prefix: routes for all commands that have one. What is `internal` has none. */
+export function restHandler(rest: Rest): (req: IncomingMessage, res: Answer) => void {
+  const routes = new Routes<Mounted>();
+  for (const command of rest.commands) {
+    if (command.http === undefined || command.access === "internal") continue;
+    const mounted = { command, route: command.http, readBody: bodyReader(command.bodyMaxBytes ?? BODY_MAX_BYTES) };
+    for (const method of command.http.method === "get" ? ["GET", "HEAD"] : [command.http.method.toUpperCase()])
+      routes.add(method, command.http.path, mounted);
+  }
+  return (req, res) => void answer(routes, rest, req, res).catch((thrown: unknown) => rest.refuse(thrown, res));
+}
+
+async function answer(routes: Routes<Mounted>, rest: Rest, req: IncomingMessage, res: Answer): Promise<void> {
+  const path = pathOf(req).slice(PREFIX.length);
+  const found = routes.find(req.method ?? "", path);
+  if (found === undefined) return nothingHere(routes, rest, req, res, path);
+  res.locals.route = `${PREFIX}${found.value.route.path}`;
+  const caller = await rest.admit(req, res);
+  mayAsk(found.value.command.access, caller);
+  const reply = await forward(found, caller, rest, req, res);
+  if (reply.replayed) res.setHeader("Idempotency-Replayed", "true");
+  if (reply.next !== undefined) res.setHeader("Link", `<${nextPage(req, reply.next)}>; rel="next"`);
+  send(res, 200, "application/json", reply.json);
+}
+
+async function forward(
+  { value: { command, route, readBody }, params }: Found<Mounted>,
+  caller: Caller | undefined,
+  { bus, guesses, requestTimeoutMs }: Rest,
+  req: IncomingMessage,
+  res: Answer,
+): Promise<Reply> {
+  const key = route.method === "post" ? idempotencyKey(req.headersDistinct["idempotency-key"]) : undefined;
+  const json = route.method === "post" ? await readBody(req, res) : queryInput(req, params);
+  const ask: Ask = {
+    requestId: res.locals.requestId,
+    deadlineMs: Date.now() + requestTimeoutMs,
+    ...(caller !== undefined && { caller }),
+    ...(key !== undefined && { idempotencyKey: key }),
   };
+  const guesser = command.guessable === true ? caller?.sub : undefined;
+  if (guesser === undefined) return bus.forward(command, json, ask);
+  await guesses.check(guesser);
+  return bus.forward(command, json, ask).catch(async (fault: unknown) => {
+    if (Fault.from(fault).code === "not_found") await guesses.miss(guesser);
+    throw fault;
+  });
 }
 
-/** A known address, asked in a way that it does not take. Of several routes that fit it, all their methods are told. */
-function otherMethod(mounted: readonly Mounted[]): RequestHandler {
-  const routes = mounted.map(({ http }) => ({
-    ...http,
-    shape: new RegExp(`^${http.path.replaceAll(PARAMETER, "[^/]+")}$`),
-  }));
-  return (req, res) => {
-    const fitting = routes.filter(({ shape }) => shape.test(req.path));
-    const methods = fitting.map(({ method }) => method.toUpperCase());
-    const allow = methods.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])).join(", ");
-    res.locals.route = `${PREFIX}${fitting[0]?.path ?? ""}`;
-    res.set("Allow", allow);
-    throw new Fault("method_not_allowed", `this address takes ${allow}, not ${req.method}`);
-  };
-}
-
-/** Addresses that do not exist are counted and authenticated like those that do. */
-function nothingHere({ admit }: Rest): RequestHandler {
-  return async (req, res) => {
-    await admit(req, res);
-    throw new Fault("not_found", "nothing is at this address");
-  };
+/**
+ * Addresses that do not exist are counted and authenticated like those that do. One that is asked in a way that it does
+ * not take tells the methods of all routes that fit it.
+ */
+async function nothingHere(
+  routes: Routes<Mounted>,
+  { admit }: Rest,
+  req: IncomingMessage,
+  res: Answer,
+  path: string,
+): Promise<never> {
+  const place = routes.at(path);
+  if (place !== undefined) res.locals.route = `${PREFIX}${place.path}`;
+  await admit(req, res);
+  if (place === undefined) throw new Fault("not_found", "nothing is at this address");
+  const allow = place.methods.join(", ");
+  res.setHeader("Allow", allow);
+  throw new Fault("method_not_allowed", `this address takes ${allow}, not ${req.method}`);
 }
 
 /** The same request for the page that begins at the cursor. */
-function nextPage(req: Request, path: string, cursor: string): string {
+function nextPage(req: IncomingMessage, cursor: string): string {
   const query = queryOf(req);
   query.delete("offset");
   query.set("cursor", cursor);
-  const filled = path.replaceAll(PARAMETER, (_, name: string) => encodeURIComponent(String(req.params[name])));
-  return `${PREFIX}${filled}?${query.toString()}`;
-}
-
-const PARAMETER = /\{(\w+)\}/g;
-
-function pattern({ path }: Route): string {
-  return path.replaceAll(PARAMETER, ":$1");
+  return `${pathOf(req)}?${query.toString()}`;
 }

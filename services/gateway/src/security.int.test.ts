@@ -196,6 +196,15 @@ describe("addresses and queries", () => {
     expect([await allowed("/balance"), await allowed("/allocate")]).toEqual(["GET, HEAD", "POST"]);
   });
 
+  test("one that is sent whole, as to a proxy, is the same address", async () => {
+    const { url } = await startGateway({ natsUrl, endpoints: [tiers] });
+    const answer = await raw(
+      url,
+      "GET http://api.test/api/v1/credits/tiers/compare?x=1 HTTP/1.1\r\nHost: api.test\r\nConnection: close\r\n\r\n",
+    );
+    expect(answer).toMatch(/^HTTP\/1.1 200 /);
+  });
+
   test("HEAD is GET without the body", async () => {
     const { api } = await startGateway({ natsUrl, endpoints: [tiers] });
     const answer = await fetch(`${api}/tiers/compare`, { method: "HEAD" });

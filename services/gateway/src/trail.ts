@@ -1,50 +1,40 @@
 /** What a request leaves behind: a span that its services' spans hang on, a line in the log, a request id. */
-import type { Request, RequestHandler, Response } from "express";
 import { randomUUID } from "node:crypto";
+import type { IncomingMessage, RequestListener } from "node:http";
 import type { Log } from "@tollbooth/shared/log";
 import { httpDuration } from "@tollbooth/shared/metrics";
 import { inSpan, SpanKind, SpanStatusCode, type TraceHeaders } from "@tollbooth/shared/telemetry";
-
-declare global {
-  namespace Express {
-    /** What the rooms of the gateway tell each other of a request. */
-    interface Locals {
-      requestId: string;
-      /** The route as the contract writes it: paths themselves may hold secrets, and are too many to count by. */
-      route?: string;
-      /** The code of a refusal. */
-      code?: string;
-    }
-  }
-}
+import type { Answer } from "./answer.ts";
 
 /** Methods that are counted by name, so that nobody can make up series. */
 const METHODS = new Set(["GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS"]);
 const SANE_ID = /^[\w.:-]{1,128}$/;
 
 /** Opens the span of a request, continuing the caller's trace, and logs a line when the answer has left. */
-export function trail(log: Log): RequestHandler {
-  return (req, res, next) => {
-    const given = req.get("x-request-id");
-    res.locals.requestId = given !== undefined && SANE_ID.test(given) ? given : randomUUID();
-    res.set("X-Request-Id", res.locals.requestId);
+export function trail(log: Log, next: (req: IncomingMessage, res: Answer) => void): RequestListener {
+  return (req, bare) => {
+    const given = req.headers["x-request-id"];
+    const requestId = typeof given === "string" && SANE_ID.test(given) ? given : randomUUID();
+    const res: Answer = Object.assign(bare, { locals: { requestId } });
+    res.setHeader("X-Request-Id", requestId);
     const startMs = performance.now();
-    const attributes = { "http.request.method": req.method, "url.scheme": req.protocol };
-    void inSpan(req.method, { kind: SpanKind.SERVER, parent: traceOf(req), attributes }, async (span) => {
+    const method = req.method ?? "";
+    const attributes = { "http.request.method": method, "url.scheme": "http" };
+    void inSpan(method, { kind: SpanKind.SERVER, parent: traceOf(req), attributes }, async (span) => {
       const closed = new Promise<void>((resolve) => {
         res.once("close", resolve);
       });
-      next();
+      next(req, res);
       await closed;
       const { route, code } = res.locals;
-      if (route !== undefined) span.updateName(`${req.method} ${route}`).setAttribute("http.route", route);
+      if (route !== undefined) span.updateName(`${method} ${route}`).setAttribute("http.route", route);
       span.setAttribute("http.response.status_code", res.statusCode);
       if (res.statusCode >= 500) {
         span.setAttribute("error.type", code ?? String(res.statusCode)).setStatus({ code: SpanStatusCode.ERROR });
       }
       httpDuration.observe(
         {
-          http_request_method: METHODS.has(req.method) ? req.method : "_OTHER",
+          http_request_method: METHODS.has(method) ? method : "_OTHER",
           http_route: route ?? "",
           http_response_status_code: res.statusCode,
         },
@@ -56,7 +46,7 @@ export function trail(log: Log): RequestHandler {
   };
 }
 
-function lineOf(req: Request, res: Response, startMs: number): object {
+function lineOf(req: IncomingMessage, res: Answer, startMs: number): object {
   return {
     method: req.method,
     route: res.locals.route,
@@ -68,11 +58,11 @@ function lineOf(req: Request, res: Response, startMs: number): object {
   };
 }
 
-function traceOf(req: Request): TraceHeaders {
+function traceOf({ headers: sent }: IncomingMessage): TraceHeaders {
   const headers: TraceHeaders = {};
   for (const name of ["traceparent", "tracestate"]) {
-    const value = req.get(name);
-    if (value !== undefined) headers[name] = value;
+    const value = sent[name];
+    if (typeof value === "string") headers[name] = value;
   }
   return headers;
 }

@@ -19,7 +19,7 @@ export const HOUSE: Readonly<Record<string, Rooms>> = {
   credits: {
     main: ["main", "config"],
     doors: ["handlers", "read-handlers", "money-handlers", "hold-handlers", "tier-handlers", "caller", "events", "charges", "awards"],
-    middle: ["posting", "loading", "saving", "settling"],
+    middle: ["balances", "posting", "loading", "saving", "settling"],
     stores: [
       "accounts.store", "holds.store", "journal.store", "notices.store", "periods.store", "reads.store", "verify", "laws",
     ],

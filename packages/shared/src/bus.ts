@@ -148,12 +148,26 @@ function forward(bus: Bus, contract: Command, body: string, ask: Partial<Ask>): 
       const timeout = deadlineMs - Date.now();
       if (timeout <= 0) throw new Fault("timeout", "there was no time left to ask", { retryAfterS: 1 });
       const headers = encodeAsk({ ...ask, requestId: ask.requestId ?? randomUUID(), deadlineMs });
+      await endOfTurn();
       const message = await bus
         .whileConnected(() => bus.connection.request(subject, body, { timeout, headers }))
         .catch((cause: unknown) => unanswered(contract, cause));
       return decodeReply(message);
     },
   );
+}
+
+let turn: Promise<void> | undefined;
+
+/** Questions of one turn of the event loop leave together: one write for the client, one read for the broker. */
+function endOfTurn(): Promise<void> {
+  turn ??= new Promise((resolve) => {
+    setImmediate(() => {
+      turn = undefined;
+      resolve();
+    });
+  });
+  return turn;
 }
 
 function unanswered({ subject }: Command, cause: unknown): never {

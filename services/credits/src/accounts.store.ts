@@ -42,35 +42,31 @@ export interface Locked {
   readonly head: string;
 }
 
-/**
- * Locks the accounts of these users, in user_id order, and makes those that are missing. Answers them with their open lots,
- * and the database's clock after the locks.
- */
-export async function lockAccounts(
-  tx: Tx,
-  userIds: readonly string[],
-): Promise<{ locked: Map<string, Locked>; clockMs: number }> {
-  const ids = [...new Set(userIds)].toSorted();
-  const locked = await lock(tx, ids);
-  const missing = ids.filter((id) => !locked.has(id));
-  if (missing.length > 0) {
-    await tx.run(
-      sql`insert into user_credits (user_id, tier, anchor_at, period_start, reset_at, next_due_at, created_at, updated_at)
-          select id, 'trial', t.now, t.now, t.ends, t.now, t.now, t.now
-          from unnest(${missing}::text[]) with ordinality as u (id, n), (
-            select now, (now at time zone 'UTC' + interval '1 month') at time zone 'UTC' as ends
-            from (select date_trunc('milliseconds', clock_timestamp()) as now) c
-          ) t order by n on conflict (user_id) do nothing`,
-    );
-    for (const [id, found] of await lock(tx, missing)) locked.set(id, found);
-  }
-  const { now } = await tx.one(z.object({ now: z.number() }), sql`select clock_timestamp() as now`);
-  const open = await readLots(tx, sql`user_id = any(${ids}) and (remaining > 0 or held > 0)`);
-  for (const [id, lots] of open) {
-    const found = locked.get(id) as Locked;
-    locked.set(id, { ...found, account: { ...found.account, lots } });
-  }
-  return { locked, clockMs: now };
+/** Locks the accounts of these users, in user_id order, and makes those that are missing. */
+export async function lockAccounts(tx: Tx, sortedIds: readonly string[]): Promise<Map<string, Locked>> {
+  const locked = await lock(tx, sortedIds);
+  const missing = sortedIds.filter((id) => !locked.has(id));
+  if (missing.length === 0) return locked;
+  await tx.run(
+    sql`insert into user_credits (user_id, tier, anchor_at, period_start, reset_at, next_due_at, created_at, updated_at)
+        select id, 'trial', t.now, t.now, t.ends, t.now, t.now, t.now
+        from unnest(${missing}::text[]) with ordinality as u (id, n), (
+          select now, (now at time zone 'UTC' + interval '1 month') at time zone 'UTC' as ends
+          from (select date_trunc('milliseconds', clock_timestamp()) as now) c
+        ) t order by n on conflict (user_id) do nothing`,
+  );
+  for (const [id, found] of await lock(tx, missing)) locked.set(id, found);
+  return locked;
+}
+
+/** The database's clock, in milliseconds since 1970. */
+export async function readClock(tx: Tx): Promise<number> {
+  return (await tx.one(z.object({ now: z.number() }), sql`select clock_timestamp() as now`)).now;
+}
+
+/** The lots of these users that hold anything. */
+export function readOpenLots(tx: Tx, userIds: readonly string[]): Promise<Map<string, Lot[]>> {
+  return readLots(tx, sql`user_id = any(${userIds}) and (remaining > 0 or held > 0)`);
 }
 
 /** Numbers as texts: JSON has no exact ones. */

@@ -4,9 +4,9 @@ import { listDeadCharges, redriveDeadCharges } from "@tollbooth/shared/contracts
 import type { Db } from "@tollbooth/shared/db";
 import { tellLetters, type Redriven } from "@tollbooth/shared/dead-letters";
 import { handle, type Endpoint } from "@tollbooth/shared/handler";
+import type { Balances } from "./balances.ts";
 import { redriveEvent } from "./events.ts";
 import { holdEndpoints } from "./hold-handlers.ts";
-import type { Clock } from "./loading.ts";
 import { moneyEndpoints } from "./money-handlers.ts";
 import type { Poster } from "./posting.ts";
 import { readEndpoints } from "./read-handlers.ts";
@@ -16,7 +16,7 @@ import { tierEndpoints } from "./tier-handlers.ts";
 export interface Room {
   readonly db: Db;
   readonly bus: Bus;
-  readonly clock: Clock;
+  readonly balances: Balances;
   readonly poster: Poster;
 }
 

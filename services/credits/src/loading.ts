@@ -1,7 +1,7 @@
 /** What a batch of commands needs to know of its accounts: read after the locks, and only what some command can use. */
 import type { Tx } from "@tollbooth/shared/db";
 import type { Account } from "./account.ts";
-import { lockAccounts } from "./accounts.store.ts";
+import { lockAccounts, readClock, readOpenLots } from "./accounts.store.ts";
 import type { Command } from "./command.ts";
 import { readHolds, type HoldKey } from "./holds.store.ts";
 import { readCited, type Citation } from "./journal.store.ts";
@@ -28,16 +28,13 @@ export interface Clock {
 
 /** Locks the accounts of a batch and reads what its commands are about. */
 export async function load(tx: Tx, clock: Clock, items: readonly Item[]): Promise<Loaded> {
-  const { locked, clockMs } = await lockAccounts(
-    tx,
-    items.map(({ userId }) => userId),
-  );
-  const before = new Map([...locked].map(([userId, { account }]) => [userId, account]));
-  await addHolds(tx, before, items);
-  await addCited(tx, before, items);
+  const ids = [...new Set(items.map(({ userId }) => userId))].toSorted();
+  const locked = await lockAccounts(tx, ids);
+  const [clockMs, lots] = await Promise.all([readClock(tx), readOpenLots(tx, ids)]);
+  const before = new Map([...locked].map(([id, { account }]) => [id, { ...account, lots: lots.get(id) ?? [] }]));
   const nowMs = clockMs + clock.aheadMs;
-  await addDiscounts(tx, before, items, nowMs);
-  return { before, heads: new Map([...locked].map(([userId, { head }]) => [userId, head])), nowMs };
+  await Promise.all([addHolds(tx, before, items), addCited(tx, before, items), addDiscounts(tx, before, items, nowMs)]);
+  return { before, heads: new Map([...locked].map(([id, { head }]) => [id, head])), nowMs };
 }
 
 /** Discounts matter where a price may become due: at the end of a period, and where a command brings one. */

@@ -6,6 +6,7 @@ import { startDelivery } from "@tollbooth/shared/delivery";
 import { Loop } from "@tollbooth/shared/loop";
 import { startService } from "@tollbooth/shared/service";
 import { streams as allStreams } from "@tollbooth/shared/streams";
+import { openBalances } from "./balances.ts";
 import { applyEvent, buryEvent } from "./events.ts";
 import { settings } from "./config.ts";
 import { endpoints } from "./handlers.ts";
@@ -56,7 +57,7 @@ startService(
       round: async (signal) => void (await settleDue(db, clock, poster, signal)),
     });
     shutdown.add("settling", settling, (it) => it.close());
-    await bus.serve(SERVICE, endpoints({ db, bus, clock, poster }));
+    await bus.serve(SERVICE, endpoints({ db, bus, balances: openBalances(db, clock), poster }));
     log.info("ready");
   },
 );

@@ -75,15 +75,9 @@ interface Fold {
 /** Posts a batch in the caller's transaction: one outcome per command, in order, each as if it had come alone. */
 export async function post(tx: Tx, clock: Clock, posts: readonly Post[]): Promise<(Reply | Fault)[]> {
   const { before, heads, nowMs } = await load(tx, clock, posts);
-  const keys = await Keys.recall(
-    tx,
-    posts.flatMap(({ keyed }) => keyed ?? []),
-  );
-  const inbox = await Inbox.read(
-    tx,
-    CONSUMER,
-    posts.flatMap(({ userId, eventId }) => (eventId === undefined ? [] : { userId, eventId })),
-  );
+  const uses = posts.flatMap(({ keyed }) => keyed ?? []);
+  const events = posts.flatMap(({ userId, eventId }) => (eventId === undefined ? [] : { userId, eventId }));
+  const [keys, inbox] = await Promise.all([Keys.recall(tx, uses), Inbox.read(tx, CONSUMER, events)]);
 
   const fold: Fold = { nowMs, accounts: new Map(before), heads, lines: [], charges: [], told: [] };
   const outcomes = posts.map((item) => {
@@ -92,10 +86,12 @@ export async function post(tx: Tx, clock: Clock, posts: readonly Post[]): Promis
     return keys.once(item.keyed, fold.nowMs, () => apply(fold, item));
   });
 
-  await save(tx, before, fold);
-  await keys.remember(tx);
-  await inbox.write(tx);
-  await tellNotices(tx, fold.told, fold.nowMs);
+  await Promise.all([
+    save(tx, before, fold),
+    keys.remember(tx),
+    inbox.write(tx),
+    tellNotices(tx, fold.told, fold.nowMs),
+  ]);
   crashPoint("posting.before-commit");
   return outcomes;
 }

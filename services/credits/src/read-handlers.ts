@@ -9,22 +9,15 @@ import { print } from "@tollbooth/shared/money";
 import { tellBalance } from "./balance.ts";
 import type { Room } from "./handlers.ts";
 import { submit } from "./posting.ts";
-import {
-  readBalance,
-  readBalanceAt,
-  readOutcomes,
-  readTransaction,
-  readTransactions,
-  type BalanceRead,
-} from "./reads.store.ts";
+import { readBalanceAt, readOutcomes, readTransaction, readTransactions, type BalanceRead } from "./reads.store.ts";
 
 /** A user's balance after time was settled. Provisions the one who asks; of others only those who are known. */
-export async function current({ db, clock, poster }: Room, userId: string, { caller }: Context): Promise<BalanceRead> {
-  const found = await readBalance(db, clock, userId);
+export async function current({ balances, poster }: Room, userId: string, { caller }: Context): Promise<BalanceRead> {
+  const found = await balances.submit(userId);
   if (found !== undefined && !found.due) return found;
   if (found === undefined && caller?.sub !== userId) throw new Fault("not_found", "there is no such user");
   await submit(poster, { userId, command: { kind: "settle" } });
-  return (await readBalance(db, clock, userId)) as BalanceRead;
+  return (await balances.submit(userId)) as BalanceRead;
 }
 
 /** What only reads. */

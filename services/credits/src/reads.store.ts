@@ -39,15 +39,22 @@ export interface BalanceRead {
   readonly due: boolean;
 }
 
-/** A user's balance as it stands in his row. */
-export async function readBalance(tx: Tx, { aheadMs }: Clock, userId: string): Promise<BalanceRead | undefined> {
-  const row = await tx.maybe(
+/** The balances of these users as they stand in their rows, by user. */
+export async function readBalances(
+  tx: Tx,
+  { aheadMs }: Clock,
+  userIds: readonly string[],
+): Promise<Map<string, BalanceRead>> {
+  const rows = await tx.many(
     BalanceRow,
     sql`select a.user_id, a.tier, t.credits_monthly, a.balance, a.held, a.bonus_credits, a.free_tier_used, a.period_price, a.reset_at,
           a.next_due_at, a.created_at, a.updated_at, clock_timestamp() as now
-        from user_credits a join tiers t using (tier) where a.user_id = ${userId}`,
+        from user_credits a join tiers t using (tier) where a.user_id = any(${userIds})`,
   );
-  if (row === undefined) return undefined;
+  return new Map(rows.map((row) => [row.user_id, balanceOf(row, row.now + aheadMs)]));
+}
+
+function balanceOf(row: z.output<typeof BalanceRow>, nowMs: number): BalanceRead {
   const facts: BalanceFacts = {
     userId: row.user_id,
     tier: { tier: row.tier, credits: row.credits_monthly },
@@ -59,7 +66,7 @@ export async function readBalance(tx: Tx, { aheadMs }: Clock, userId: string): P
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };
-  return { facts, periodPrice: row.period_price, due: row.next_due_at <= row.now + aheadMs };
+  return { facts, periodPrice: row.period_price, due: row.next_due_at <= nowMs };
 }
 
 /** The balance that a user had at a moment, by the last line until then. */

@@ -23,9 +23,11 @@ export async function save(tx: Tx, before: ReadonlyMap<string, Account>, folded:
     const after = folded.accounts.get(userId) as Account;
     if (after !== account) changes.push({ before: account, after, head: folded.heads.get(userId) as string });
   }
-  await saveAccounts(tx, changes);
-  await saveLots(tx, changes);
-  await saveHolds(tx, changes);
-  await saveCharges(tx, changes, folded.charges);
-  await appendLines(tx, folded.lines);
+  await Promise.all([
+    saveAccounts(tx, changes),
+    saveLots(tx, changes),
+    saveHolds(tx, changes),
+    saveCharges(tx, changes, folded.charges),
+    appendLines(tx, folded.lines),
+  ]);
 }

@@ -194,12 +194,22 @@ function queries(send: (query: Sql) => Promise<pg.QueryResult>): Tx {
   };
 }
 
-function ask(on: pg.Pool | pg.Client | pg.PoolClient, query: Sql): Promise<pg.QueryResult> {
+/** What is asked in one turn goes to the server in one write. */
+function inOneWrite({ connection }: pg.Client): void {
+  if (connection.stream.writableCorked > 0) return;
+  connection.stream.cork();
+  queueMicrotask(() => connection.stream.uncork());
+}
+
+function ask(on: pg.Pool | pg.Client, query: Sql): Promise<pg.QueryResult> {
   const operation = /^\s*(\w+)/.exec(query.text)?.[1] ?? "query";
   return inSpan(
     `sql ${operation}`,
     { kind: SpanKind.CLIENT, attributes: { "db.system.name": "postgresql", "db.query.text": query.text } },
-    async () => on.query(prepared(query)),
+    async () => {
+      if (on instanceof pg.Client) inOneWrite(on);
+      return on.query(prepared(query));
+    },
   );
 }
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { openDb } from "@tollbooth/shared/db";
+import { openDb, type Db } from "@tollbooth/shared/db";
 import { Fault } from "@tollbooth/shared/fault";
 import type { Reply } from "@tollbooth/shared/handler";
 import { breachesOf } from "@tollbooth/shared/law";
@@ -243,6 +243,8 @@ async function booksOf(run: string) {
   return rows.map((row) => row.line);
 }
 
+const posted = async (on: Db, batch: readonly Post[]) => (await on.tx((tx) => post(tx, CLOCK, batch))).outcomes;
+
 const told = (outcomes: readonly (Reply | Fault)[]) =>
   outcomes.map((outcome) =>
     outcome instanceof Fault ? outcome.code : z.object({ balance: z.string() }).parse(JSON.parse(outcome.json)).balance,
@@ -253,12 +255,12 @@ describe("laws", () => {
     await fc.assert(
       fc.asyncProperty(anyPosts, async (some) => {
         const [whole, parts] = [someone(), someone()];
-        const together = told(await db.tx((tx) => post(tx, CLOCK, posts(whole, some))));
+        const together = told(await posted(db, posts(whole, some)));
         const apart: (Reply | Fault)[] = [];
         let batch: Post[] = [];
         for (const [i, item] of posts(parts, some).entries()) {
           batch.push(item);
-          if (some[i]?.batch || i === some.length - 1) apart.push(...(await db.tx((tx) => post(tx, CLOCK, batch))));
+          if (some[i]?.batch || i === some.length - 1) apart.push(...(await posted(db, batch)));
           if (some[i]?.batch) batch = [];
         }
         expect(told(apart)).toEqual(together);
@@ -276,9 +278,9 @@ describe("laws", () => {
           run,
           some.map((each, i) => ({ ...each, key: i })),
         );
-        const first = told(await db.tx((tx) => post(tx, CLOCK, keyedOnly)));
+        const first = told(await posted(db, keyedOnly));
         const books = await booksOf(run);
-        expect(told(await db.tx((tx) => post(tx, CLOCK, keyedOnly.toReversed())))).toEqual(first.toReversed());
+        expect(told(await posted(db, keyedOnly.toReversed()))).toEqual(first.toReversed());
         expect(await booksOf(run)).toEqual(books);
       }),
       { numRuns: 50 },

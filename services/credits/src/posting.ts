@@ -39,14 +39,14 @@ const BATCH_MAX = 500;
 const LANES = 2;
 const QUEUE_MAX = 10_000;
 
-/** The poster of this process: batches of commands, no two of them on one user at once. `onCommit` hears of every batch. */
-export function openPoster(db: Db, clock: Clock, onCommit: () => void): Poster {
+/** The poster of this process: batches of commands, no two of them on one user at once. `onNews` hears of batches that others shall be told of. */
+export function openPoster(db: Db, clock: Clock, onNews: () => void): Poster {
   return new Batcher<Post, Reply>({
     name: "credits.posting",
     run: async (posts) => {
-      const outcomes = await db.tx((tx) => post(tx, clock, posts));
+      const { outcomes, isNews } = await db.tx((tx) => post(tx, clock, posts));
       crashPoint("posting.after-commit");
-      onCommit();
+      if (isNews) onNews();
       return outcomes;
     },
     keyOf: ({ userId }) => userId,
@@ -72,8 +72,15 @@ interface Fold {
   readonly told: Told[];
 }
 
-/** Posts a batch in the caller's transaction: one outcome per command, in order, each as if it had come alone. */
-export async function post(tx: Tx, clock: Clock, posts: readonly Post[]): Promise<(Reply | Fault)[]> {
+interface Posted {
+  /** One per command, in order, each as if it had come alone. */
+  readonly outcomes: (Reply | Fault)[];
+  /** Whether the outbox has something to tell of it. */
+  readonly isNews: boolean;
+}
+
+/** Posts a batch in the caller's transaction. */
+export async function post(tx: Tx, clock: Clock, posts: readonly Post[]): Promise<Posted> {
   const { before, heads, nowMs } = await load(tx, clock, posts);
   const uses = posts.flatMap(({ keyed }) => keyed ?? []);
   const events = posts.flatMap(({ userId, eventId }) => (eventId === undefined ? [] : { userId, eventId }));
@@ -93,7 +100,7 @@ export async function post(tx: Tx, clock: Clock, posts: readonly Post[]): Promis
     tellNotices(tx, fold.told, fold.nowMs),
   ]);
   crashPoint("posting.before-commit");
-  return outcomes;
+  return { outcomes, isNews: fold.told.length > 0 };
 }
 
 /** An event has no answer but that it is done. */

@@ -68,7 +68,7 @@ export class Counter {
   }
 }
 
-function told([outcome]: Awaited<ReturnType<typeof post>>): string {
+function told({ outcomes: [outcome] }: Awaited<ReturnType<typeof post>>): string {
   if (outcome instanceof Fault) return outcome.code;
   return outcome?.replayed === true ? "again" : "ok";
 }

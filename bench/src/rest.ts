@@ -6,7 +6,6 @@
 import { join } from "node:path";
 import { Command } from "commander";
 import { createCoupon } from "@tollbooth/shared/contracts/coupons";
-import { allocate } from "@tollbooth/shared/contracts/credits";
 import { until } from "@tollbooth/shared/local/condition";
 import { startNats } from "@tollbooth/shared/local/nats";
 import { freePort } from "@tollbooth/shared/local/ports";
@@ -18,6 +17,7 @@ import { onPlatform } from "./parts/place.ts";
 import { startProgram } from "./parts/program.ts";
 import { CONNECTIONS, get, JSON_TYPE, load, post, type Result, type Target } from "./parts/requests.ts";
 import { tableOf, tell, withJson } from "./parts/telling.ts";
+import { openUsers } from "./parts/users.ts";
 
 const USERS = 500;
 const BATCH = 500;
@@ -77,9 +77,7 @@ async function endpoints(platform: Platform): Promise<Target[]> {
   const rest = new Rest(platform.gatewayUrl);
   const admin = await platform.tokenFor("admin", ["admin"]);
   const service = await platform.tokenFor("service", ["service"]);
-  const users = Array.from({ length: USERS }, (_, i) => `user-${i}`);
-  for (const user_id of users)
-    await rest.ask(allocate, { user_id, amount: "1000000", source: "bench" }, { token: admin });
+  const users = await openUsers(platform, USERS);
   const coupon = { coupon_type: "credit_bonus", value: "0.01", code: "BENCH" } as const;
   await rest.ask(createCoupon, coupon, { token: admin });
   const tokens = await Promise.all(users.map((user) => platform.tokenFor(user, ["user"])));

@@ -3,45 +3,32 @@
  * `POST /coupons/redeem` raises it, through outbox, broker and inbox. Counted from the request's first byte to the first
  * answer of `GET /balance` that shows it; the books are audited afterwards. `npm run bench -- latency`.
  */
-import { mkdtemp, rm, chmod } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import Table from "cli-table3";
 import { Command } from "commander";
 import { createCoupon, redeemCoupon } from "@tollbooth/shared/contracts/coupons";
 import { getBalance } from "@tollbooth/shared/contracts/credits";
 import { trackUsage } from "@tollbooth/shared/contracts/usage";
 import { Rest } from "@tollbooth/tools/demo/rest";
-import { Platform } from "@tollbooth/tools/platform";
+import type { Platform } from "@tollbooth/tools/platform";
 import { requireBalanced } from "./parts/balanced.ts";
+import { quantile, rounded } from "./parts/numbers.ts";
+import { onPlatform } from "./parts/place.ts";
+import { tableOf, tell, withJson } from "./parts/telling.ts";
 
 const SHOWS_WITHIN_MS = 10_000;
 const WARM_UP = 20;
 
-const command = new Command("npm run bench -- latency")
+const command = withJson(new Command("npm run bench -- latency"))
   .description("Measures how long until usage and coupons show in the balance of an idle platform.")
   .option("--rounds <number>", "how often each is measured", Number, 200)
-  .option("--json", "for programs")
   .parse();
-const { rounds, json } = command.opts<{ rounds: number; json?: true }>();
+const { rounds } = command.opts<{ rounds: number }>();
 
-const folder = await mkdtemp(join(tmpdir(), "tollbooth-bench-"));
-// Root's Postgres runs as somebody else.
-await chmod(folder, 0o711);
-// Whoever asks as often as the answer comes would be told to wait.
-const platform = await Platform.start({ folder, env: { ...process.env, RATE_LIMIT_USER: "999999999" } });
-try {
-  const figures = await measure(platform);
-  console.log(json ? JSON.stringify(figures, undefined, 2) : tableOf(figures));
-} finally {
-  await platform.stop();
-  await rm(folder, { recursive: true });
-}
+await onPlatform(async (platform) => tell(command, await measure(platform), table));
 
 type Figures = Readonly<Record<string, { min: number; median: number; p99: number; max: number }>>;
 
-async function measure({ gatewayUrl, auditUrls }: Platform): Promise<Figures> {
-  const rest = new Rest(gatewayUrl);
+async function measure(platform: Platform): Promise<Figures> {
+  const rest = new Rest(platform.gatewayUrl);
   const user = { token: await platform.tokenFor("alice", ["user"]) };
   const admin = { token: await platform.tokenFor("admin", ["admin"]) };
   const balance = async () => (await rest.ask(getBalance, {}, user)).balance.toFixed();
@@ -59,7 +46,7 @@ async function measure({ gatewayUrl, auditUrls }: Platform): Promise<Figures> {
     redeem.push(redeemed);
   }
   if (rest.repeated > 0) throw new Error("requests had to be sent again: their times say nothing");
-  await requireBalanced(auditUrls);
+  await requireBalanced(platform.auditUrls);
   return { "POST /usage/track": summary(track), "POST /coupons/redeem": summary(redeem) };
 }
 
@@ -76,17 +63,12 @@ async function shows(balance: () => Promise<string>, act: () => Promise<unknown>
 }
 
 function summary(times: readonly number[]): Figures[string] {
-  const sorted = times.toSorted((a, b) => a - b);
-  const at = (share: number) => Number((sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN).toFixed(1));
+  const at = (share: number) => rounded(quantile(times, share), 1);
   return { min: at(0), median: at(0.5), p99: at(0.99), max: at(1) };
 }
 
-function tableOf(figures: Figures): string {
-  const table = new Table({
-    head: ["until it shows in the balance, ms", "min", "median", "p99", "max"],
-    style: { head: [], border: [] },
-    colAligns: ["left", "right", "right", "right", "right"],
-  });
-  for (const [name, { min, median, p99, max }] of Object.entries(figures)) table.push([name, min, median, p99, max]);
-  return `${table.toString()}\n${rounds} rounds each, one after the other. The books balance.`;
+function table(figures: Figures): string {
+  const head = ["until it shows in the balance, ms", "min", "median", "p99", "max"];
+  const rows = Object.entries(figures).map(([name, { min, median, p99, max }]) => [name, min, median, p99, max]);
+  return `${tableOf(head, rows)}\n${rounds} rounds each, one after the other. The books balance.`;
 }

@@ -3,84 +3,60 @@
  * machine in the same rounds. The load comes from a process of its own; the books are audited afterwards.
  * `npm run bench -- rest`.
  */
-import { spawn, type ChildProcess } from "node:child_process";
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import Table from "cli-table3";
 import { Command } from "commander";
 import { createCoupon } from "@tollbooth/shared/contracts/coupons";
-import { allocate } from "@tollbooth/shared/contracts/credits";
 import { until } from "@tollbooth/shared/local/condition";
 import { startNats } from "@tollbooth/shared/local/nats";
 import { freePort } from "@tollbooth/shared/local/ports";
 import { Rest } from "@tollbooth/tools/demo/rest";
-import { Platform } from "@tollbooth/tools/platform";
+import type { Platform } from "@tollbooth/tools/platform";
 import { requireBalanced } from "./parts/balanced.ts";
-
-interface Target {
-  readonly name: string;
-  readonly url: string;
-  /** autocannon's words for what is sent, one after the other. */
-  readonly requests: readonly object[];
-  readonly connections?: number;
-  /** Events in one request. */
-  readonly events?: number;
-}
-
-interface Result {
-  readonly perSecond: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly failed: number;
-}
+import { median, rounded } from "./parts/numbers.ts";
+import { onPlatform } from "./parts/place.ts";
+import { startProgram } from "./parts/program.ts";
+import { CONNECTIONS, get, JSON_TYPE, load, post, type Result, type Target } from "./parts/requests.ts";
+import { tableOf, tell, withJson } from "./parts/telling.ts";
+import { openUsers } from "./parts/users.ts";
 
 const USERS = 500;
-const CONNECTIONS = 64;
 const BATCH = 500;
 const WITHIN_MS = 10_000;
-const JSON_TYPE = { "content-type": "application/json" };
-const PART = (name: string) => fileURLToPath(new URL(`parts/${name}.js`, import.meta.url));
 
-const command = new Command("npm run bench -- rest")
+const command = withJson(new Command("npm run bench -- rest"))
   .description("Measures requests a second of each endpoint beside a bare Express and NATS echo.")
   .option("--rounds <number>", "how often each is measured; medians are told", Number, 5)
   .option("--seconds <number>", "how long each time", Number, 4)
-  .option("--json", "for programs")
   .parse();
-const { rounds, seconds, json } = command.opts<{ rounds: number; seconds: number; json?: true }>();
+const { rounds, seconds } = command.opts<{ rounds: number; seconds: number }>();
 
-const folder = await mkdtemp(join(tmpdir(), "tollbooth-bench-"));
-// Root's Postgres runs as somebody else.
-await chmod(folder, 0o711);
-const echo = await startEcho();
-const limits = { RATE_LIMIT_USER: "999999999", RATE_LIMIT_ADDRESS: "999999999", LOG_LEVEL: "warn" };
-const platform = await Platform.start({ folder: join(folder, "home"), env: { ...process.env, ...limits } });
-try {
-  const targets = [echo.target, ...(await endpoints())];
-  const results = new Map<string, Result[]>(targets.map(({ name }) => [name, []]));
-  for (let round = 0; round < rounds; round++)
-    for (const target of targets) results.get(target.name)?.push(await load(target));
-  await requireBalanced(platform.auditUrls);
-  const figures = targets.map((target) => figureOf(target, results));
-  console.log(json ? JSON.stringify(figures, undefined, 2) : tableOf(figures));
-} finally {
-  await platform.stop();
-  await echo.stop();
-  await rm(folder, { recursive: true });
-}
+await onPlatform(async (platform, folder) => {
+  const echo = await startEcho(folder);
+  try {
+    const targets = [echo.target, ...(await endpoints(platform))];
+    const results = new Map<Target, Result[]>(targets.map((target) => [target, []]));
+    for (let round = 0; round < rounds; round++)
+      for (const target of targets) results.get(target)?.push(await load(folder, target, seconds));
+    await requireBalanced(platform.auditUrls);
+    const yardstick = results.get(echo.target) ?? [];
+    tell(
+      command,
+      [...results].map(([target, own]) => figureOf(target, own, yardstick)),
+      table,
+    );
+  } finally {
+    await echo.stop();
+  }
+});
 
-async function startEcho(): Promise<{ target: Target; stop: () => Promise<void> }> {
+async function startEcho(folder: string): Promise<{ target: Target; stop: () => Promise<void> }> {
   const nats = await startNats({
     storeDir: join(folder, "echo"),
     port: await freePort(),
     logFile: join(folder, "log"),
   });
   const port = await freePort();
-  const parts: ChildProcess[] = ["service", "gateway"].map((role) =>
-    spawn(process.execPath, [PART("echo"), role, nats.url, String(port)], { stdio: "inherit" }),
-  );
+  const parts = ["service", "gateway"].map((role) => startProgram("echo", role, nats.url, String(port)));
   const url = `http://127.0.0.1:${port}/echo`;
   const request = { method: "POST", body: JSON.stringify({ text: "alice" }), headers: JSON_TYPE };
   const answers = async () =>
@@ -96,14 +72,12 @@ async function startEcho(): Promise<{ target: Target; stop: () => Promise<void> 
   return { target: { name: "Express + NATS echo", url, requests: [request] }, stop };
 }
 
-async function endpoints(): Promise<Target[]> {
+async function endpoints(platform: Platform): Promise<Target[]> {
   const api = `${platform.gatewayUrl}/api/v1/credits`;
   const rest = new Rest(platform.gatewayUrl);
   const admin = await platform.tokenFor("admin", ["admin"]);
   const service = await platform.tokenFor("service", ["service"]);
-  const users = Array.from({ length: USERS }, (_, i) => `user-${i}`);
-  for (const user_id of users)
-    await rest.ask(allocate, { user_id, amount: "1000000", source: "bench" }, { token: admin });
+  const users = await openUsers(platform, USERS);
   const coupon = { coupon_type: "credit_bonus", value: "0.01", code: "BENCH" } as const;
   await rest.ask(createCoupon, coupon, { token: admin });
   const tokens = await Promise.all(users.map((user) => platform.tokenFor(user, ["user"])));
@@ -111,11 +85,7 @@ async function endpoints(): Promise<Target[]> {
   const ofUsers = (body: object) => users.map((user_id) => post(service, { ...body, user_id }));
   const events = users.slice(0, BATCH).map((user_id) => ({ ...use, user_id }));
   return [
-    {
-      name: "balance",
-      url: `${api}/balance`,
-      requests: tokens.map((token) => ({ method: "GET", headers: { authorization: `Bearer ${token}` } })),
-    },
+    { name: "balance", url: `${api}/balance`, requests: tokens.map(get) },
     { name: "deduct, many users", url: `${api}/deduct`, requests: ofUsers({ service: "bench", amount: "0.000001" }) },
     {
       name: "deduct, one user",
@@ -138,24 +108,6 @@ async function endpoints(): Promise<Target[]> {
   ];
 }
 
-function post(token: string, body: object): object {
-  const headers = { ...JSON_TYPE, authorization: `Bearer ${token}` };
-  return { method: "POST", headers, body: JSON.stringify(body) };
-}
-
-async function load({ url, requests, connections = CONNECTIONS }: Target): Promise<Result> {
-  const file = join(folder, "load.json");
-  await writeFile(file, JSON.stringify({ url, requests, connections, duration: seconds }));
-  const child = spawn(process.execPath, [PART("load"), file], { stdio: ["ignore", "pipe", "inherit"] });
-  let said = "";
-  child.stdout.on("data", (text: Buffer) => (said += text.toString()));
-  const code = await new Promise((resolve) => child.once("close", resolve));
-  if (code !== 0) throw new Error(`the load on ${url} could not be made`);
-  const result = JSON.parse(said) as Result;
-  if (result.failed > 0) throw new Error(`${result.failed} requests to ${url} failed: their number says nothing`);
-  return result;
-}
-
 interface Figure {
   readonly name: string;
   readonly perSecond: number;
@@ -166,33 +118,28 @@ interface Figure {
   readonly p99Ms: number;
 }
 
-function figureOf({ name, events = 1 }: Target, results: ReadonlyMap<string, Result[]>): Figure {
-  const own = results.get(name) ?? [];
-  const yardstick = results.get(echo.target.name) ?? [];
+function figureOf({ name, events = 1 }: Target, own: readonly Result[], yardstick: readonly Result[]): Figure {
   const perSecond = median(own.map((result) => result.perSecond));
+  const ofEcho = median(own.map((result, i) => (result.perSecond * events) / (yardstick[i]?.perSecond ?? NaN)));
   return {
     name,
-    perSecond: Math.round(perSecond),
-    eventsPerSecond: Math.round(perSecond * events),
-    ofEcho: Number(
-      median(own.map((result, i) => (result.perSecond * events) / (yardstick[i]?.perSecond ?? NaN))).toFixed(2),
-    ),
+    perSecond: rounded(perSecond),
+    eventsPerSecond: rounded(perSecond * events),
+    ofEcho: rounded(ofEcho, 2),
     p50Ms: median(own.map(({ p50Ms }) => p50Ms)),
     p99Ms: median(own.map(({ p99Ms }) => p99Ms)),
   };
 }
 
-function median(numbers: readonly number[]): number {
-  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? NaN;
-}
-
-function tableOf(figures: readonly Figure[]): string {
-  const table = new Table({
-    head: [`${CONNECTIONS} connections`, "a second", "events a second", "of the echo", "p50 ms", "p99 ms"],
-    style: { head: [], border: [] },
-    colAligns: ["left", "right", "right", "right", "right", "right"],
-  });
-  for (const { name, perSecond, eventsPerSecond, ofEcho, p50Ms, p99Ms } of figures)
-    table.push([name, perSecond, eventsPerSecond, ofEcho, p50Ms, p99Ms]);
-  return `${table.toString()}\nMedians of ${rounds} rounds of ${seconds} s. The books balance.`;
+function table(figures: readonly Figure[]): string {
+  const head = [`${CONNECTIONS} connections`, "a second", "events a second", "of the echo", "p50 ms", "p99 ms"];
+  const rows = figures.map(({ name, perSecond, eventsPerSecond, ofEcho, p50Ms, p99Ms }) => [
+    name,
+    perSecond,
+    eventsPerSecond,
+    ofEcho,
+    p50Ms,
+    p99Ms,
+  ]);
+  return `${tableOf(head, rows)}\nMedians of ${rounds} rounds of ${seconds} s. The books balance.`;
 }

@@ -1,4 +1,8 @@
 /** No figure counts whose books do not balance. */
+import { laws } from "@tollbooth/credits/laws";
+import { verify } from "@tollbooth/credits/verify";
+import type { Db } from "@tollbooth/shared/db";
+import { breachesOf } from "@tollbooth/shared/law";
 import { audit, quiet } from "@tollbooth/tools/books";
 import { openBooks } from "@tollbooth/tools/ledgers";
 import type { Platform } from "@tollbooth/tools/platform";
@@ -10,9 +14,19 @@ export async function requireBalanced(auditUrls: Platform["auditUrls"]): Promise
   const books = openBooks(auditUrls, "bench");
   try {
     if (!(await quiet(books, QUIET_WITHIN_MS))) throw new Error("after a minute there were still facts on their way");
-    const broken = (await audit(books)).flatMap(({ breaches }) => breaches);
-    if (broken.length > 0) throw new Error(`the books do not balance: ${broken.join("; ")}`);
+    requireNone((await audit(books)).flatMap(({ breaches }) => breaches));
   } finally {
     await books.close();
   }
+}
+
+/** Tries every law of credits, and every chain, on a ledger that stands alone. Throws what does not hold. */
+export async function requireLawful(ledger: Db): Promise<void> {
+  const broken: string[] = [];
+  for (const law of laws) broken.push(...(await breachesOf(ledger, law)));
+  requireNone([...broken, ...(await verify(ledger)).breaks]);
+}
+
+function requireNone(breaches: readonly string[]): void {
+  if (breaches.length > 0) throw new Error(`the books do not balance: ${breaches.join("; ")}`);
 }

@@ -53,24 +53,34 @@ async function confirmStream(
   stream: Stream,
   by: NonNullable<Stream["confirmedBy"]>,
 ): Promise<string[]> {
+  const { isWaiting } = await session.one(
+    z.object({ isWaiting: z.boolean() }),
+    sql`select exists (select from outbox where published_at is not null and subject = any(${stream.subjects})) as "isWaiting"`,
+  );
+  if (!isWaiting) return [];
+  // The order matters: first how far the consumer is, then what it applied. Whatever it finished in between is confirmed.
+  const view = await look(session, streams, stream.name, by.durable);
+  if (view === undefined) return [];
   const lost: string[] = [];
   let afterId = "0";
-  let view: View | undefined;
   for (let page = 0; page < PAGES_MAX; page++) {
-    const sent = await session.many(
-      Sent,
-      sql`select id, event_id, payload->>'user_id' as user_id, stream_seq, stream_epoch, published_at from outbox
-          where published_at is not null and subject = any(${stream.subjects}) and id > ${afterId} order by id limit ${PAGE_MAX}`,
-    );
-    if (sent.length === 0) return lost;
-    // The order matters: first how far the consumer is, then what it applied. Whatever it finished in between is confirmed.
-    view ??= await look(session, streams, stream.name, by.durable);
-    if (view === undefined) return lost;
-    lost.push(...(await settle(session, bus, by.outcomes, sent, view)));
+    const sent = await readDecided(session, stream, view, afterId);
+    if (sent.length > 0) lost.push(...(await settle(session, bus, by.outcomes, sent, view)));
     if (sent.length < PAGE_MAX) return lost;
     afterId = (sent.at(-1) as Sent).id;
   }
   return lost;
+}
+
+/** What the consumer has been past, or can never come to. Of the others nothing can be said yet: asking would feed the backlog. */
+function readDecided(session: Session, { subjects }: Stream, view: View, afterId: string): Promise<Sent[]> {
+  return session.many(
+    Sent,
+    sql`select id, event_id, payload->>'user_id' as user_id, stream_seq, stream_epoch, published_at from outbox
+        where published_at is not null and subject = any(${subjects}) and id > ${afterId}
+          and (stream_seq <= ${view.ackFloor} or stream_seq > ${view.lastSeq} or stream_epoch is distinct from ${view.created})
+        order by id limit ${PAGE_MAX}`,
+  );
 }
 
 async function look(session: Session, streams: Streams, stream: string, durable: string): Promise<View | undefined> {

@@ -7,10 +7,12 @@ import type { Consumer } from "nats";
 import type { Bus } from "./bus.ts";
 import { crashPoint } from "./crash.ts";
 import { isTransient } from "./db.ts";
+import { InHand } from "./in-hand.ts";
 import type { Log } from "./log.ts";
 import { Loop } from "./loop.ts";
 import { consumed, consumerPending } from "./metrics.ts";
-import { ACK_PENDING_MAX, pull, type Delivery, type Stream, type Streams } from "./streams.ts";
+import { unpack } from "./parcel.ts";
+import { pull, type Delivery, type Stream, type Streams } from "./streams.ts";
 import { inSpan, linkTo, markFailed, SpanKind, type Span } from "./telemetry.ts";
 
 export interface ConsumerOptions {
@@ -20,7 +22,7 @@ export interface ConsumerOptions {
   /** The subject to take, one a consumer. */
   readonly subject: string;
   readonly durable: string;
-  /** Resolves when the message's effect is committed, or had been before. Called for many messages at once. */
+  /** Resolves when the event's effect is committed, or had been before. Called for many at once. */
   readonly apply: (message: Delivery) => Promise<void>;
   /** Keeps a message that can never be applied, with the reason. */
   readonly bury: (message: Delivery, reason: string) => Promise<void>;
@@ -28,7 +30,11 @@ export interface ConsumerOptions {
   readonly onStall: (name: string) => void;
 }
 
+/** Messages asked for at a time: those of our services are parcels of many events. */
 const PULL_MAX = 500;
+const PULL_PARCELS_MAX = 16;
+/** Events in hand from which on nothing more is asked for. */
+const IN_HAND_MAX = 1_000;
 const PULL_EXPIRES_MS = 2_000;
 const STALL_MS = 60_000;
 const NAK_DELAY_MS = 1_000;
@@ -36,17 +42,19 @@ const NAK_DELAY_MS = 1_000;
 /** Consumes until closed; closing waits for what is in hand. */
 export function consume(options: ConsumerOptions): { close: () => Promise<void> } {
   const { bus, stream, subject, durable, log, onStall } = options;
-  const inHand = new Set<Promise<void>>();
+  const pullMax = stream.confirmedBy === undefined ? PULL_MAX : PULL_PARCELS_MAX;
+  const inHand = new InHand(IN_HAND_MAX);
   let consumer: Consumer | undefined;
   /** Until when nothing is pulled, because something that everything needs is away. */
   let pausedUntilMs = 0;
 
-  const take = (message: Delivery): void => {
-    const work = async () => {
-      if (!(await applyOne(options, message))) pausedUntilMs = Date.now() + NAK_DELAY_MS;
-    };
-    const tracked = work().finally(() => inHand.delete(tracked));
-    inHand.add(tracked);
+  const take = async (message: Delivery): Promise<void> => {
+    const done = await Promise.all(unpack(message).map((event) => inHand.hold(applyOne(options, event))));
+    crashPoint("consumer.before-ack");
+    if (done.every(Boolean)) return message.ack();
+    // What of it was done is known by then, and not done again.
+    pausedUntilMs = Date.now() + NAK_DELAY_MS;
+    message.nak(NAK_DELAY_MS * (0.5 + Math.random()));
   };
 
   const loop = new Loop({
@@ -57,14 +65,13 @@ export function consume(options: ConsumerOptions): { close: () => Promise<void> 
     onStall,
     round: async (signal) => {
       await untilMs(pausedUntilMs, signal);
-      if (inHand.size > ACK_PENDING_MAX - PULL_MAX) await Promise.race(inHand);
-      if (signal.aborted || inHand.size > ACK_PENDING_MAX - PULL_MAX) return;
+      if (!(await inHand.hasRoom()) || signal.aborted) return;
       consumer ??= await options.streams.ensureConsumer(stream.name, durable, subject);
       let received = 0;
       try {
-        for await (const message of pull(consumer, PULL_MAX, PULL_EXPIRES_MS, signal)) {
+        for await (const message of pull(consumer, pullMax, PULL_EXPIRES_MS, signal)) {
           received++;
-          take(message);
+          void inHand.hold(take(message));
         }
       } finally {
         // Nothing came, or it failed: the consumer may be gone with its stream. Look again before the next pull.
@@ -73,24 +80,29 @@ export function consume(options: ConsumerOptions): { close: () => Promise<void> 
     },
   });
   bus.onReconnect(() => (consumer = undefined));
-  const unwatch = consumerPending.watch(async () => {
-    const { pending, unacknowledged } = await options.streams.lag(stream.name, durable);
-    return [
-      { labels: { consumer: durable, state: "pending" }, value: pending },
-      { labels: { consumer: durable, state: "unacknowledged" }, value: unacknowledged },
-    ];
-  });
+  const unwatch = watchLag(options);
 
   return {
     close: async () => {
       unwatch();
       await loop.close();
-      await Promise.allSettled(inHand);
+      await inHand.ended();
     },
   };
 }
 
-/** Answers whether the message was dealt with; if not it was asked for again. Never throws. */
+/** Tells how far behind the consumer is; answers what ends it. */
+function watchLag({ streams, stream, durable }: ConsumerOptions): () => void {
+  return consumerPending.watch(async () => {
+    const { pending, unacknowledged } = await streams.lag(stream.name, durable);
+    return [
+      { labels: { consumer: durable, state: "pending" }, value: pending },
+      { labels: { consumer: durable, state: "unacknowledged" }, value: unacknowledged },
+    ];
+  });
+}
+
+/** Answers whether the event was dealt with. Never throws. */
 function applyOne(options: ConsumerOptions, message: Delivery): Promise<boolean> {
   const { subject, durable, log } = options;
   const attributes = {
@@ -105,15 +117,12 @@ function applyOne(options: ConsumerOptions, message: Delivery): Promise<boolean>
   return inSpan(`process ${subject}`, span, async (current) => {
     try {
       const outcome = await applyOrBury(options, message, current);
-      crashPoint("consumer.before-ack");
-      message.ack();
       consumed.inc({ consumer: durable, outcome });
       return true;
     } catch (error) {
       markFailed(current, error);
       consumed.inc({ consumer: durable, outcome: "delayed" });
       log.warn({ err: error, stream: message.stream, seq: message.seq }, "a message waits");
-      message.nak(NAK_DELAY_MS * (0.5 + Math.random()));
       return false;
     }
   });

@@ -2,13 +2,15 @@
  * The relay publishes what the outbox holds. One is active per service, by a lock that dies with its connection. A row
  * stays until the consumer confirms it, because a broker can lose what it acknowledged.
  */
+import { hash } from "node:crypto";
 import { z } from "zod";
 import { crashPoint } from "./crash.ts";
 import type { Db, Session } from "./db.ts";
 import { relayed } from "./metrics.ts";
+import { pack, PARCEL_TYPE, parcels } from "./parcel.ts";
 import { sql, table } from "./sql.ts";
 import { isRefusedForGood, streamOf, type Published, type Streams } from "./streams.ts";
-import { inSpan, SpanKind, traceHeaders } from "./telemetry.ts";
+import { inSpan, linkTo, SpanKind, traceHeaders } from "./telemetry.ts";
 
 const RELAY_LOCK = 7_105_115;
 const BATCH_MAX = 500;
@@ -75,9 +77,16 @@ export async function relayDue(session: Session, streams: Streams): Promise<void
     if (due.length === 0) return;
     const epochs = await epochsOf(due, streams);
     crashPoint("relay.before-publish");
-    const results = await Promise.allSettled(due.map((row) => publish(row, streams)));
+    const messages = messagesOf(due);
+    const results = await Promise.allSettled(messages.map((rows) => publish(rows, streams)));
     crashPoint("relay.after-publish");
-    await record(session, due, results, epochs);
+    await record(
+      session,
+      messages.flatMap((rows, i) =>
+        rows.map((row) => ({ row, result: results[i] as PromiseSettledResult<Published> })),
+      ),
+      epochs,
+    );
     // A broker that refuses one will refuse the rest of them just now.
     if (results.some((result) => result.status === "rejected") || due.length < BATCH_MAX) return;
   }
@@ -91,33 +100,54 @@ async function epochsOf(due: readonly Due[], streams: Streams): Promise<Map<stri
   );
 }
 
-function publish(row: Due, streams: Streams): Promise<Published> {
-  const stream = streamOf(row.subject).name;
-  // Sent again after a loss it is a new message to the broker; sent again after a time-out it may be the same one.
-  const messageId = row.attempts === 0 ? row.event_id : `${row.event_id}:r${row.attempts}`;
+/** What goes in one message each: facts that a service of ours confirms travel together, notices alone. */
+function messagesOf(due: readonly Due[]): Due[][] {
+  const subjects = [...new Set(due.map(({ subject }) => subject))];
+  return subjects.flatMap((subject) => {
+    const rows = due.filter((row) => row.subject === subject);
+    return streamOf(subject).confirmedBy === undefined ? rows.map((row) => [row]) : parcels(rows);
+  });
+}
+
+function publish(rows: readonly Due[], streams: Streams): Promise<Published> {
+  const [first, ...more] = rows as readonly [Due, ...Due[]];
+  const { subject } = first;
+  const messageId = more.length === 0 ? idOf(first) : hash("sha256", rows.map(idOf).join(" "));
   const attributes = {
     "messaging.system": "nats",
     "messaging.operation.name": "publish",
     "messaging.operation.type": "send",
-    "messaging.destination.name": row.subject,
-    "messaging.message.id": row.event_id,
+    "messaging.destination.name": subject,
+    ...(more.length === 0
+      ? { "messaging.message.id": first.event_id }
+      : { "messaging.batch.message_count": rows.length }),
   };
-  return inSpan(`publish ${row.subject}`, { kind: SpanKind.PRODUCER, parent: row.headers, attributes }, () =>
-    streams.publish(stream, row.subject, messageId, { ...row.headers, ...traceHeaders() }, row.payload),
+  const to = streamOf(subject).name;
+  if (more.length === 0) {
+    return inSpan(`publish ${subject}`, { kind: SpanKind.PRODUCER, parent: first.headers, attributes }, () =>
+      streams.publish(to, subject, messageId, { ...first.headers, ...traceHeaders() }, first.payload),
+    );
+  }
+  const links = rows.flatMap(({ headers }) => linkTo(headers));
+  return inSpan(`publish ${subject}`, { kind: SpanKind.PRODUCER, links, attributes }, () =>
+    streams.publish(to, subject, messageId, { "content-type": PARCEL_TYPE }, pack(rows)),
   );
+}
+
+/** Sent again after a loss it is a new message to the broker; sent again after a time-out it may be the same one. */
+function idOf({ event_id, attempts }: Due): string {
+  return attempts === 0 ? event_id : `${event_id}:r${attempts}`;
 }
 
 async function record(
   session: Session,
-  due: readonly Due[],
-  results: readonly PromiseSettledResult<Published>[],
+  sent: readonly { row: Due; result: PromiseSettledResult<Published> }[],
   epochs: ReadonlyMap<string, string | undefined>,
 ): Promise<void> {
   const published: { id: string; seq: number; epoch: string | undefined }[] = [];
   const notices: string[] = [];
   const refused: { id: string; error: string; forGood: boolean }[] = [];
-  due.forEach((row, i) => {
-    const result = results[i] as PromiseSettledResult<Published>;
+  for (const { row, result } of sent) {
     const stream = streamOf(row.subject);
     const forGood = result.status === "rejected" && isRefusedForGood(result.reason);
     const outcome = result.status === "fulfilled" ? "published" : forGood ? "refused" : "delayed";
@@ -125,7 +155,7 @@ async function record(
     if (result.status === "rejected") refused.push({ id: row.id, error: String(result.reason).slice(0, 500), forGood });
     else if (stream.confirmedBy === undefined) notices.push(row.id);
     else published.push({ id: row.id, seq: result.value.seq, epoch: epochs.get(stream.name) });
-  });
+  }
   if (notices.length > 0) await session.run(sql`delete from outbox where id = any(${notices})`);
   if (published.length > 0) {
     const rows = table({ id: "bigint", seq: "bigint", epoch: "text" }, published);
@@ -141,6 +171,6 @@ async function record(
       sql`update outbox set next_at = now() + interval '1 second', last_error = r.error, failed_at = case when r.for_good then now() end
           from ${rows} as r (id, error, for_good) where outbox.id = r.id`,
     );
-    throw new Error(`the broker refused ${refused.length} of ${due.length} events: ${refused[0]?.error}`);
+    throw new Error(`the broker refused ${refused.length} of ${sent.length} events: ${refused[0]?.error}`);
   }
 }

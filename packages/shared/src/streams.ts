@@ -51,7 +51,7 @@ const DAY_MS = 86_400_000;
 const PUBLISH_TIMEOUT_MS = 5_000;
 export const MESSAGE_MAX_BYTES = 65_536;
 const ACK_WAIT_MS = 10_000;
-export const ACK_PENDING_MAX = 1_000;
+const ACK_PENDING_MAX = 1_000;
 
 /** A message as a consumer gets it. */
 export interface Delivery {

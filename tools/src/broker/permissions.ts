@@ -106,12 +106,15 @@ function streamApi({ name, confirmedBy }: Stream): string[] {
   return [...["INFO", "CREATE", "UPDATE"].map((verb) => `$JS.API.STREAM.${verb}.${name}`), ...looks];
 }
 
+/**
+ * A message is acknowledged as an answer to it, once. With a right to `$JS.ACK` beside that, the broker would never strike
+ * out the answer that it also allows, and look through all of them at every message: most of its time, measured.
+ */
 function consumerApi({ stream: { name }, durable, subject }: NonNullable<Row["reads"]>[number]): string[] {
   return [
     `$JS.API.CONSUMER.INFO.${name}.${durable}`,
     `$JS.API.CONSUMER.CREATE.${name}.${durable}.${subject}`,
     `$JS.API.CONSUMER.MSG.NEXT.${name}.${durable}`,
-    `$JS.ACK.${name}.${durable}.>`,
   ];
 }
 

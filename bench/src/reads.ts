@@ -17,7 +17,7 @@ import { quantile, rounded } from "./parts/numbers.ts";
 import { onPlatform } from "./parts/place.ts";
 import { probe } from "./parts/probe.ts";
 import { get, post, type Target } from "./parts/requests.ts";
-import { tableOf, tell, withJson } from "./parts/telling.ts";
+import { tell, withJson, type Told } from "./parts/telling.ts";
 
 const DAY_MS = 86_400_000;
 /** What is kept where nobody sets it. */
@@ -67,7 +67,7 @@ await onPlatform(async (platform, folder) => {
     }
     await requireLawful(credits);
   });
-  tell(command, figures, table);
+  tell(command, figures, toldOf(figures));
 });
 
 /** The last 30 days, and all that is kept: of which the answer must be as many events as were made. */
@@ -138,7 +138,7 @@ async function within(url: string, work: (db: Db) => Promise<void>): Promise<voi
   }
 }
 
-function table(figures: readonly Figure[]): string {
+function toldOf(figures: readonly Figure[]): Told {
   const head = ["", "of", "p50 ms", "p99 ms", "of the smallest"];
   const rows = figures.map(({ name, of, size, p50Ms, p99Ms, ratio }) => [
     name,
@@ -147,6 +147,6 @@ function table(figures: readonly Figure[]): string {
     p99Ms,
     ratio,
   ]);
-  return `${tableOf(head, rows)}
-${options.rounds} rounds of ${options.seconds} s at each size, one request after the other. The summaries are right, and the books balance.`;
+  const says = `${options.rounds} rounds of ${options.seconds} s at each size, one request after the other. The summaries are right, and the books balance.`;
+  return { head, rows, says };
 }

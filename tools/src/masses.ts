@@ -6,7 +6,7 @@
 import type { Db } from "@tollbooth/shared/db";
 import { sql, type Sql } from "@tollbooth/shared/sql";
 
-/** What one statement makes: well within the time that a statement may take. */
+/** What one statement makes. */
 const ROWS_A_STATEMENT = 200_000;
 const SUMMED_DAYS = 7;
 const DAY_MS = 86_400_000;
@@ -26,13 +26,17 @@ export interface EventMass {
 export async function addEvents(db: Db, { count, users, prefix, days, knownDays }: EventMass): Promise<void> {
   const from = new Date(Date.now() - days * DAY_MS);
   const until = new Date();
-  await db.run(
+  await patiently(
+    db,
+
     sql`select make_usage_month(m) from generate_series(date_trunc('month', ${from}::timestamptz, 'UTC'), ${until}::timestamptz, '1 month') m
         where to_regclass('usage_events_' || to_char(m at time zone 'UTC', 'YYYY_MM')) is null`,
   );
   const step = ((until.getTime() - from.getTime()) / count / 1000).toFixed(6);
   for (const [first, last] of stretches(count)) {
-    await db.run(
+    await patiently(
+      db,
+
       sql`insert into usage_events (user_id, occurred_at, id, source, event_id, service, model, tokens_used, input_tokens, output_tokens, cached_tokens,
             cache_write_tokens, reasoning_tokens, split_assumed, basis, markup_class, markup_rate, provider_cost, platform_markup, total_cost, charged,
             free_value, is_free, byok, created_at)
@@ -41,7 +45,9 @@ export async function addEvents(db: Db, { count, users, prefix, days, knownDays 
             0.0004, 0.00002, 0.00042, 0.00042, 0, false, false, at
           from generate_series(${first}::int, ${last}::int) n, lateral (select ${from}::timestamptz + n * ${step}::float8 * interval '1 second' as at) t`,
     );
-    await db.run(
+    await patiently(
+      db,
+
       sql`insert into usage_event_ids (user_id, source, event_id, outcome, id, occurred_at, content_hash, recorded_at)
           select ${prefix} || '-' || n % ${users}, 'mass', ${prefix} || n, 'recorded', ${idOf(prefix, sql`n`)}, at, '', at
           from generate_series(${first}::int, ${last}::int) n, lateral (select ${from}::timestamptz + n * ${step}::float8 * interval '1 second' as at) t
@@ -49,7 +55,7 @@ export async function addEvents(db: Db, { count, users, prefix, days, knownDays 
     );
   }
   await addSums(db, from, until, prefix);
-  await db.run(sql`analyze`);
+  await patiently(db, sql`analyze`);
 }
 
 /** The sums of hours, some days at a time, and of them those of days. */
@@ -57,14 +63,18 @@ async function addSums(db: Db, from: Date, until: Date, prefix: string): Promise
   for (let at = from.getTime(); at < until.getTime(); at += SUMMED_DAYS * DAY_MS) {
     const [first, end] = [dayOf(new Date(at)), dayOf(new Date(at + SUMMED_DAYS * DAY_MS))];
     const ofUsers = sql`user_id like ${`${prefix}-%`}`;
-    await db.run(
+    await patiently(
+      db,
+
       sql`insert into usage_hours (user_id, bucket, service, model, is_free, event_count, tokens, input_tokens, output_tokens, cached_tokens,
             cache_write_tokens, reasoning_tokens, provider_cost, total_cost, charged)
           select user_id, date_trunc('hour', occurred_at, 'UTC'), service, model, is_free, count(*), sum(tokens_used), sum(input_tokens),
             sum(output_tokens), sum(cached_tokens), sum(cache_write_tokens), sum(reasoning_tokens), sum(provider_cost), sum(total_cost), sum(charged)
           from usage_events where ${ofUsers} and occurred_at >= ${first} and occurred_at < ${end} group by 1, 2, 3, 4, 5`,
     );
-    await db.run(
+    await patiently(
+      db,
+
       sql`insert into usage_days (user_id, bucket, service, model, is_free, event_count, tokens, input_tokens, output_tokens, cached_tokens,
             cache_write_tokens, reasoning_tokens, provider_cost, total_cost, charged)
           select user_id, date_trunc('day', bucket, 'UTC'), service, model, is_free, sum(event_count), sum(tokens), sum(input_tokens),
@@ -90,17 +100,23 @@ export interface AccountMass {
 export async function addAccounts(db: Db, { count, prefix, lines }: AccountMass): Promise<void> {
   for (const [first, last] of stretches(count, lines)) {
     const users = sql`(select n, ${prefix} || '-' || n as id from generate_series(${first}::int, ${last}::int) n) u`;
-    await db.run(
+    await patiently(
+      db,
+
       sql`insert into user_credits (user_id, tier, balance, last_seq, last_lot, last_charge, head_hash, anchor_at, period_start, reset_at, next_due_at,
             created_at, updated_at)
           select id, 'trial', 1001 - ${lines}::int, ${lines}, 1, 0, repeat('0', 64), now(), now(), now() + interval '1 month', now() + interval '1 month', now(), now()
           from ${users}`,
     );
-    await db.run(
+    await patiently(
+      db,
+
       sql`insert into credit_lots (user_id, lot, kind, granted, remaining, priority, active, effective_at)
           select id, 1, 'purchase', 1000, 1001 - ${lines}::int, 30, true, now() from ${users}`,
     );
-    await db.run(
+    await patiently(
+      db,
+
       sql`insert into credit_transactions (user_id, seq, id, transaction_type, amount, balance_after, counterparty, service, draws, actor_sub, actor_role,
             metadata, created_at, posted_at, hash)
           select id, seq, ${idOf(prefix, sql`n * 1000 + seq`)}, case seq when 1 then 'allocation' else 'usage' end, case seq when 1 then 1000 else -1 end, 1001 - seq,
@@ -110,7 +126,15 @@ export async function addAccounts(db: Db, { count, prefix, lines }: AccountMass)
           from ${users}, generate_series(1, ${lines}::int) seq`,
     );
   }
-  await db.run(sql`analyze`);
+  await patiently(db, sql`analyze`);
+}
+
+/** However long it takes: a disk that is busy for once is no mistake. */
+async function patiently(db: Db, query: Sql): Promise<void> {
+  await db.tx(async (tx) => {
+    await tx.run(sql`set local statement_timeout = 0`);
+    await tx.run(query);
+  });
 }
 
 /** Ids in the order of numbers, other ones for each prefix: what is added at the end of an index is added quickly. */

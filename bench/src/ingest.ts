@@ -11,15 +11,12 @@ import { Applied } from "./parts/applied.ts";
 import { requireBalanced } from "./parts/balanced.ts";
 import { median, rounded } from "./parts/numbers.ts";
 import { onPlatform, onPostgres } from "./parts/place.ts";
-import { runProgram } from "./parts/program.ts";
-import type { Pace, Reported } from "./parts/reporting.ts";
-import { tableOf, tell, withJson } from "./parts/telling.ts";
+import { liveRate, report, type Reported } from "./parts/reporting.ts";
+import { tell, withJson, type Told } from "./parts/telling.ts";
 import { openUsers } from "./parts/users.ts";
 import { openYardstick, type Yardstick } from "./parts/yardstick.ts";
 
 const USERS = 500;
-/** Enough that every step always has a full batch before it; what a live stream may be behind. */
-const BACKLOG_MAX = 5_000;
 const EASY = 0.7;
 const WITHIN_MS = 300_000;
 
@@ -38,7 +35,8 @@ await onPostgres((postgres, folder) =>
     const results: Round[] = [];
     for (let i = 0; i < rounds; i++) results.push(await round(platform, userIds, yardstick));
     await requireBalanced(platform.auditUrls);
-    tell(command, figuresOf(results, yardstick.name), table);
+    const figures = figuresOf(results, yardstick.name);
+    tell(command, figures, toldOf(figures));
   }),
 );
 
@@ -51,24 +49,18 @@ interface Round {
 }
 
 async function round(platform: Platform, userIds: readonly string[], yardstick: Yardstick): Promise<Round> {
-  const reported = (pace: Pace) => report(platform, userIds, pace);
   const least = await yardstick.perSecond(USERS, seconds);
-  const { appliedPerSecond: live } = await reported({ kind: "bounded", seconds, backlogMax: BACKLOG_MAX });
-  const easy = await reported({ kind: "paced", seconds, perSecond: live * EASY });
-  return { yardstick: least, live, easy, draining: await drain(platform, reported) };
-}
-
-function report(platform: Platform, userIds: readonly string[], pace: Pace): Promise<Reported> {
-  const { natsUrl, natsKeys, auditUrls } = platform;
-  return runProgram("reports", JSON.stringify({ natsUrl, natsKeys, creditsUrl: auditUrls.credits, userIds, pace }));
+  const live = await liveRate(platform, userIds, seconds);
+  const easy = await report(platform, userIds, { kind: "paced", seconds, perSecond: live * EASY });
+  return { yardstick: least, live, easy, draining: await drain(platform, userIds) };
 }
 
 /** Events a second, from the moment when usage is back and the first are deducted. */
-async function drain(platform: Platform, reported: (pace: Pace) => Promise<Reported>): Promise<number> {
+async function drain(platform: Platform, userIds: readonly string[]): Promise<number> {
   const applied = await Applied.open(platform.auditUrls.credits);
   try {
     await platform.part("usage").stop();
-    const { sent } = await reported({ kind: "backlog", count: backlog });
+    const { sent } = await report(platform, userIds, { kind: "backlog", count: backlog });
     await platform.part("usage").start();
     let first = 0;
     const hasBegun = async () => (first = await applied.count()) > 0;
@@ -118,14 +110,13 @@ function figuresOf(results: readonly Round[], name: string): Figures {
   };
 }
 
-function table({ yardstick, draining, live, lag }: Figures): string {
+function toldOf({ yardstick, draining, live, lag }: Figures): Told {
   const head = ["from a report to its deduction", "events a second", "of the yardstick", "p50 ms", "p99 ms"];
   const rows = [
     [`a backlog of ${backlog}`, draining.perSecond, draining.ratio, "", ""],
     ["live", live.perSecond, live.ratio, "", ""],
     [`at ${EASY * 100} % of the live rate`, lag.perSecond, "", lag.p50Ms, lag.p99Ms],
   ];
-  return `${tableOf(head, rows)}
-Medians of ${rounds} rounds of ${seconds} s; ${lag.samples} events were followed. The yardstick is one deduction a
-transaction: ${yardstick.perSecond} a second, ${yardstick.name}. The books balance.`;
+  const says = `Medians of ${rounds} rounds of ${seconds} s; ${lag.samples} events were followed. The yardstick is one deduction a transaction: ${yardstick.perSecond} a second, ${yardstick.name}. The books balance.`;
+  return { head, rows, says };
 }

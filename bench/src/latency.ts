@@ -12,7 +12,7 @@ import type { Platform } from "@tollbooth/tools/platform";
 import { requireBalanced } from "./parts/balanced.ts";
 import { quantile, rounded } from "./parts/numbers.ts";
 import { onPlatform } from "./parts/place.ts";
-import { tableOf, tell, withJson } from "./parts/telling.ts";
+import { tell, withJson, type Told } from "./parts/telling.ts";
 
 const SHOWS_WITHIN_MS = 10_000;
 const WARM_UP = 20;
@@ -23,7 +23,10 @@ const command = withJson(new Command("npm run bench -- latency"))
   .parse();
 const { rounds } = command.opts<{ rounds: number }>();
 
-await onPlatform(async (platform) => tell(command, await measure(platform), table));
+await onPlatform(async (platform) => {
+  const figures = await measure(platform);
+  tell(command, figures, toldOf(figures));
+});
 
 type Figures = Readonly<Record<string, { min: number; median: number; p99: number; max: number }>>;
 
@@ -67,8 +70,9 @@ function summary(times: readonly number[]): Figures[string] {
   return { min: at(0), median: at(0.5), p99: at(0.99), max: at(1) };
 }
 
-function table(figures: Figures): string {
+function toldOf(figures: Figures): Told {
   const head = ["until it shows in the balance, ms", "min", "median", "p99", "max"];
   const rows = Object.entries(figures).map(([name, { min, median, p99, max }]) => [name, min, median, p99, max]);
-  return `${tableOf(head, rows)}\n${rounds} rounds each, one after the other. The books balance.`;
+  const says = `${rounds} rounds each, one after the other. The books balance.`;
+  return { head, rows, says };
 }

@@ -8,7 +8,7 @@ import { Command } from "commander";
 import { Ledger } from "./parts/ledger.ts";
 import { median, rounded } from "./parts/numbers.ts";
 import { onPostgres } from "./parts/place.ts";
-import { tableOf, tell, withJson } from "./parts/telling.ts";
+import { tell, withJson, type Told } from "./parts/telling.ts";
 import { openYardstick, type Yardstick } from "./parts/yardstick.ts";
 
 const WARM_UP_S = 2;
@@ -56,7 +56,7 @@ await onPostgres(async (postgres, folder) => {
     }
     await yardstick.requireSound();
     await ledger.requireSound();
-    tell(command, figures, table);
+    tell(command, figures, toldOf(figures));
   } finally {
     await ledger.close();
   }
@@ -97,7 +97,7 @@ function figureOf(name: string, way: Way, results: readonly Round[], yardstick: 
   };
 }
 
-function table(figures: readonly Figure[]): string {
+function toldOf(figures: readonly Figure[]): Told {
   const head = [`${outstanding} outstanding`, "a second", "yardstick a second", "ratio", "of the rounds"];
   const rows = figures.map(({ name, perSecond: own, yardstickPerSecond, ratio, ratios }) => [
     name,
@@ -107,7 +107,6 @@ function table(figures: readonly Figure[]): string {
     ratios.join(" "),
   ]);
   const [first] = figures;
-  return `${tableOf(head, rows)}
-Medians of ${rounds} rounds of ${seconds} s. The yardstick is one deduction a transaction: ${first?.yardstick}.
-Every command is in the books once, and the books balance.`;
+  const says = `Medians of ${rounds} rounds of ${seconds} s. The yardstick is one deduction a transaction: ${first?.yardstick}. Every command is in the books once, and the books balance.`;
+  return { head, rows, says };
 }

@@ -16,7 +16,7 @@ import { median, rounded } from "./parts/numbers.ts";
 import { onPlatform } from "./parts/place.ts";
 import { startProgram } from "./parts/program.ts";
 import { CONNECTIONS, get, JSON_TYPE, load, post, type Result, type Target } from "./parts/requests.ts";
-import { tableOf, tell, withJson } from "./parts/telling.ts";
+import { tell, withJson, type Told } from "./parts/telling.ts";
 import { openUsers } from "./parts/users.ts";
 
 const USERS = 500;
@@ -39,11 +39,8 @@ await onPlatform(async (platform, folder) => {
       for (const target of targets) results.get(target)?.push(await load(folder, target, seconds));
     await requireBalanced(platform.auditUrls);
     const yardstick = results.get(echo.target) ?? [];
-    tell(
-      command,
-      [...results].map(([target, own]) => figureOf(target, own, yardstick)),
-      table,
-    );
+    const figures = [...results].map(([target, own]) => figureOf(target, own, yardstick));
+    tell(command, figures, toldOf(figures));
   } finally {
     await echo.stop();
   }
@@ -131,7 +128,7 @@ function figureOf({ name, events = 1 }: Target, own: readonly Result[], yardstic
   };
 }
 
-function table(figures: readonly Figure[]): string {
+function toldOf(figures: readonly Figure[]): Told {
   const head = [`${CONNECTIONS} connections`, "a second", "events a second", "of the echo", "p50 ms", "p99 ms"];
   const rows = figures.map(({ name, perSecond, eventsPerSecond, ofEcho, p50Ms, p99Ms }) => [
     name,
@@ -141,5 +138,6 @@ function table(figures: readonly Figure[]): string {
     p50Ms,
     p99Ms,
   ]);
-  return `${tableOf(head, rows)}\nMedians of ${rounds} rounds of ${seconds} s. The books balance.`;
+  const says = `Medians of ${rounds} rounds of ${seconds} s. The books balance.`;
+  return { head, rows, says };
 }

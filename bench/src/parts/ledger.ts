@@ -12,7 +12,7 @@ import type { LocalPostgres } from "@tollbooth/shared/local/postgres";
 import { migrate } from "@tollbooth/shared/migrate";
 import { decimal, MoneyText } from "@tollbooth/shared/money";
 import { sql } from "@tollbooth/shared/sql";
-import { requireLawful } from "./balanced.ts";
+import { requireChained, requireLawful } from "./balanced.ts";
 import { makeDatabase } from "./postgres.ts";
 
 const MIGRATIONS = fileURLToPath(new URL("../../../services/credits/migrations", import.meta.url));
@@ -85,7 +85,7 @@ export class Ledger {
     this.#charged += 1;
   }
 
-  /** Tries whether exactly what was posted was written, once each, and every law of credits. Throws what does not hold. */
+  /** Tries whether exactly what was posted was written, once each, every law of credits and every chain. Throws what does not hold. */
   async requireSound(): Promise<void> {
     const { taken, lines, commands, inbox } = await this.#db.one(
       Counts,
@@ -100,6 +100,7 @@ export class Ledger {
         `${posted} were posted, but there are ${lines} lines, ${commands} commands, ${inbox} inbox rows, and ${taken.toFixed()} was taken`,
       );
     await requireLawful(this.#db);
+    await requireChained(this.#db);
   }
 
   async close(): Promise<void> {

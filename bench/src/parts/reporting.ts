@@ -1,4 +1,6 @@
 /** What a reporting program (reports.ts) is asked to do, and what it says. */
+import type { Platform } from "@tollbooth/tools/platform";
+import { runProgram } from "./program.ts";
 
 /** As much as there is; what still waits never more than that; or so many a second. */
 export type Pace =
@@ -26,3 +28,17 @@ export interface Reported {
 
 /** Who reports: every platform has this one from the start. */
 export const SOURCE = "chat";
+
+/** What a live stream may be behind: enough that every step always has a full batch before it. */
+const BACKLOG_MAX = 5_000;
+
+/** Reports usage of these users, at this pace. */
+export function report(platform: Platform, userIds: readonly string[], pace: Pace): Promise<Reported> {
+  const { natsUrl, natsKeys, auditUrls } = platform;
+  return runProgram("reports", JSON.stringify({ natsUrl, natsKeys, creditsUrl: auditUrls.credits, userIds, pace }));
+}
+
+/** Events a second that are deducted as fast as they are reported. */
+export async function liveRate(platform: Platform, userIds: readonly string[], seconds: number): Promise<number> {
+  return (await report(platform, userIds, { kind: "bounded", seconds, backlogMax: BACKLOG_MAX })).appliedPerSecond;
+}

@@ -12,6 +12,8 @@ export interface Target {
   readonly connections?: number;
   /** Events in one request. */
   readonly events?: number;
+  /** Requests a second; without it as many as are answered. */
+  readonly perSecond?: number;
 }
 
 export interface Result {
@@ -26,9 +28,9 @@ export const CONNECTIONS = 64;
 
 /** Asks for so many seconds. Throws where an answer was none: what is refused is quick, and says nothing. */
 export async function load(folder: string, target: Target, seconds: number): Promise<Result> {
-  const { url, requests, connections = CONNECTIONS } = target;
+  const { url, requests, connections = CONNECTIONS, perSecond: overallRate } = target;
   const file = join(folder, "load.json");
-  await writeFile(file, JSON.stringify({ url, requests, connections, duration: seconds }));
+  await writeFile(file, JSON.stringify({ url, requests, connections, overallRate, duration: seconds }));
   const result = await runProgram<Result>("load", file);
   if (result.failed > 0) throw new Error(`${result.failed} requests to ${url} failed: their number says nothing`);
   return result;

@@ -1,18 +1,27 @@
-/** How a bench tells what it found: as a table for people, or as JSON with the machine that it was found on. */
+/** How a bench tells what it found: as a table for people, or as JSON with that table and the machine it was found on. */
 import { cpus, loadavg, release, totalmem } from "node:os";
 import Table from "cli-table3";
 import type { Command } from "commander";
 
-export interface Findings<F> {
+/** A table whose first column is words and whose others are numbers. */
+export interface Told {
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly (string | number)[])[];
+  /** What has to be said beside it. */
+  readonly says: string;
+}
+
+export interface Findings {
   readonly bench: string;
   readonly at: string;
   readonly machine: Machine;
   /** What it was asked for. */
   readonly options: Readonly<Record<string, unknown>>;
-  readonly figures: F;
+  readonly figures: unknown;
+  readonly told: Told;
 }
 
-interface Machine {
+export interface Machine {
   readonly cpu: string;
   readonly cores: number;
   readonly memoryGb: number;
@@ -28,15 +37,15 @@ export function withJson(command: Command): Command {
 }
 
 /** Prints what was found, in the way that was asked for. */
-export function tell<F>(command: Command, figures: F, table: (figures: F) => string): void {
+export function tell(command: Command, figures: unknown, told: Told): void {
   const { json, ...options } = command.opts<{ json?: true }>();
   const bench = command.name().replace("npm run bench -- ", "");
-  const findings: Findings<F> = { bench, at: new Date().toISOString(), machine: thisMachine(), options, figures };
-  console.log(json ? JSON.stringify(findings, undefined, 2) : table(figures));
+  const at = new Date().toISOString();
+  const findings: Findings = { bench, at, machine: thisMachine(), options, figures, told };
+  console.log(json ? JSON.stringify(findings, undefined, 2) : `${tableOf(told)}\n${told.says}`);
 }
 
-/** A table whose first column is words and whose others are numbers. */
-export function tableOf(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+function tableOf({ head, rows }: Told): string {
   const table = new Table({
     head: [...head],
     style: { head: [], border: [] },

@@ -18,6 +18,7 @@ import { decimal } from "@tollbooth/shared/money";
 import { testDatabase } from "@tollbooth/shared/testing/postgres";
 import { endpoints as couponsEndpoints } from "../../services/coupons/src/handlers.ts";
 import { openRedeemer } from "../../services/coupons/src/redeeming.ts";
+import { openBalances } from "../../services/credits/src/balances.ts";
 import { endpoints as creditsEndpoints } from "../../services/credits/src/handlers.ts";
 import { openPoster } from "../../services/credits/src/posting.ts";
 import { endpoints as openrouterEndpoints } from "../../services/openrouter/src/handlers.ts";
@@ -61,7 +62,7 @@ const endpoints: Readonly<Record<Owner, readonly Endpoint[]>> = {
   credits: creditsEndpoints({
     db: dbs.credits,
     bus: noBus,
-    clock: { aheadMs: 0 },
+    balances: openBalances(dbs.credits, { aheadMs: 0 }),
     poster: openPoster(dbs.credits, { aheadMs: 0 }, nothing),
   }),
   usage: usageEndpoints({

@@ -13,7 +13,7 @@ import { Loop } from "./loop.ts";
 import { consumed, consumerPending } from "./metrics.ts";
 import { unpack } from "./parcel.ts";
 import { pull, type Delivery, type Stream, type Streams } from "./streams.ts";
-import { inSpan, linkTo, markFailed, SpanKind, type Span } from "./telemetry.ts";
+import { inSpan, markFailed, SpanKind, type Span } from "./telemetry.ts";
 
 export interface ConsumerOptions {
   readonly bus: Bus;
@@ -35,7 +35,8 @@ const PULL_MAX = 500;
 const PULL_PARCELS_MAX = 16;
 /** Events in hand from which on nothing more is asked for. */
 const IN_HAND_MAX = 1_000;
-const PULL_EXPIRES_MS = 2_000;
+/** The client throws away what comes later than a twentieth after this: half a second, longer than any batch keeps us busy. */
+const PULL_EXPIRES_MS = 10_000;
 const STALL_MS = 60_000;
 const NAK_DELAY_MS = 1_000;
 
@@ -45,6 +46,7 @@ export function consume(options: ConsumerOptions): { close: () => Promise<void> 
   const pullMax = stream.confirmedBy === undefined ? PULL_MAX : PULL_PARCELS_MAX;
   const inHand = new InHand(IN_HAND_MAX);
   let consumer: Consumer | undefined;
+  let pulling = new AbortController();
   /** Until when nothing is pulled, because something that everything needs is away. */
   let pausedUntilMs = 0;
 
@@ -68,8 +70,10 @@ export function consume(options: ConsumerOptions): { close: () => Promise<void> 
       if (!(await inHand.hasRoom()) || signal.aborted) return;
       consumer ??= await options.streams.ensureConsumer(stream.name, durable, subject);
       let received = 0;
+      pulling = new AbortController();
       try {
-        for await (const message of pull(consumer, pullMax, PULL_EXPIRES_MS, signal)) {
+        const ends = AbortSignal.any([signal, pulling.signal]);
+        for await (const message of pull(consumer, pullMax, PULL_EXPIRES_MS, ends)) {
           received++;
           void inHand.hold(take(message));
         }
@@ -79,7 +83,11 @@ export function consume(options: ConsumerOptions): { close: () => Promise<void> 
       }
     },
   });
-  bus.onReconnect(() => (consumer = undefined));
+  bus.onReconnect(() => {
+    consumer = undefined;
+    // The broker knows nothing of what was asked for before.
+    pulling.abort();
+  });
   const unwatch = watchLag(options);
 
   return {
@@ -113,7 +121,7 @@ function applyOne(options: ConsumerOptions, message: Delivery): Promise<boolean>
     "messaging.consumer.group.name": durable,
     "messaging.message.id": message.headers["ce-id"] ?? "",
   };
-  const span = { kind: SpanKind.CONSUMER, parent: message.trace, links: linkTo(message.trace), attributes };
+  const span = { kind: SpanKind.CONSUMER, parent: message.trace, linked: [message.trace], attributes };
   return inSpan(`process ${subject}`, span, async (current) => {
     try {
       const outcome = await applyOrBury(options, message, current);

@@ -10,7 +10,7 @@ import { relayed } from "./metrics.ts";
 import { pack, PARCEL_TYPE, parcels } from "./parcel.ts";
 import { sql, table } from "./sql.ts";
 import { isRefusedForGood, streamOf, type Published, type Streams } from "./streams.ts";
-import { inSpan, linkTo, SpanKind, traceHeaders } from "./telemetry.ts";
+import { inSpan, SpanKind, traceHeaders } from "./telemetry.ts";
 
 const RELAY_LOCK = 7_105_115;
 const BATCH_MAX = 500;
@@ -128,8 +128,8 @@ function publish(rows: readonly Due[], streams: Streams): Promise<Published> {
       streams.publish(to, subject, messageId, { ...first.headers, ...traceHeaders() }, first.payload),
     );
   }
-  const links = rows.flatMap(({ headers }) => linkTo(headers));
-  return inSpan(`publish ${subject}`, { kind: SpanKind.PRODUCER, links, attributes }, () =>
+  const linked = rows.map(({ headers }) => headers);
+  return inSpan(`publish ${subject}`, { kind: SpanKind.PRODUCER, linked, attributes }, () =>
     streams.publish(to, subject, messageId, { "content-type": PARCEL_TYPE }, pack(rows)),
   );
 }

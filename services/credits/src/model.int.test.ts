@@ -13,6 +13,8 @@ import { sql } from "@tollbooth/shared/sql";
 import { testDatabase } from "@tollbooth/shared/testing/postgres";
 import type { Command } from "./command.ts";
 import { laws } from "./laws.ts";
+import { factsOf, tellBalance } from "./balance.ts";
+import type { Decision } from "./ledger.ts";
 import { openPoster, submit, type Poster } from "./posting.ts";
 import {
   answer,
@@ -157,7 +159,7 @@ async function askFor(poster: Poster, ask: Ask, lines: ReadonlyMap<string, strin
   const post = { userId: ask.user, command: commandOf(ask, lines) };
   const once =
     ask.deed.op === "charge"
-      ? { eventId: ask.name }
+      ? { eventId: ask.name, tell: ({ account }: Decision) => tellBalance(factsOf(account)) }
       : {
           keyed:
             ask.key === null

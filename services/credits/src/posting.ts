@@ -28,7 +28,7 @@ export interface Post {
   readonly command: Command;
   readonly keyed?: Keyed | undefined;
   readonly eventId?: string | undefined;
-  /** What is answered when it is done; without it the balance. */
+  /** What is answered when it is done; without it the balance, and of an event nothing. */
   readonly tell?: (decision: Decision) => unknown;
   readonly trace: TraceHeaders;
 }
@@ -104,6 +104,7 @@ export async function post(tx: Tx, clock: Clock, posts: readonly Post[]): Promis
 }
 
 /** An event has no answer but that it is done. */
+const APPLIED = new Reply("null");
 const APPLIED_BEFORE = new Reply("null", { replayed: true });
 
 function apply(fold: Fold, item: Post): Reply | Fault {
@@ -121,8 +122,7 @@ function apply(fold: Fold, item: Post): Reply | Fault {
   }
   for (const charge of decision.charges) fold.charges.push({ userId, charge });
   for (const notice of decision.notices) fold.told.push({ account: decision.account, notice, trace });
-  return (
-    decision.refusal ??
-    new Reply(JSON.stringify(item.tell === undefined ? tellBalance(factsOf(decision.account)) : item.tell(decision)))
-  );
+  if (decision.refusal !== undefined) return decision.refusal;
+  if (item.tell !== undefined) return new Reply(JSON.stringify(item.tell(decision)));
+  return item.eventId === undefined ? new Reply(JSON.stringify(tellBalance(factsOf(decision.account)))) : APPLIED;
 }

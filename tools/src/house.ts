@@ -21,7 +21,7 @@ export const HOUSE: Readonly<Record<string, Rooms>> = {
     doors: ["handlers", "read-handlers", "money-handlers", "hold-handlers", "tier-handlers", "caller", "events", "charges", "awards"],
     middle: ["balances", "posting", "loading", "saving", "settling"],
     stores: [
-      "accounts.store", "holds.store", "journal.store", "notices.store", "periods.store", "reads.store", "verify", "laws",
+      "accounts.store", "holds.store", "journal.store", "notices.store", "periods.store", "reads.store", "tiers.store", "verify", "laws",
     ],
     pure: ["account", "balance", "chain", "command", "hold", "ledger", "lots", "period", "refund", "rows", "time"],
   },

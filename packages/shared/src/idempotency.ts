@@ -2,7 +2,7 @@
  * A key that a caller chose makes its effect happen once: the answer is remembered in the transaction of the effect and
  * given again, byte for byte. A key belongs to its caller, whomever he acts on.
  */
-import { createHash } from "node:crypto";
+import { hash as digest } from "node:crypto";
 import canonicalize from "canonicalize";
 import { z } from "zod";
 import type { Ask, Command } from "./contract.ts";
@@ -44,9 +44,7 @@ const REMEMBERED_FAULTS: ReadonlySet<string> = new Set<FaultCode>([
 
 /** sha256 over the canonical JSON (RFC 8785) of a value, hex. */
 export function contentHash(value: unknown): string {
-  return createHash("sha256")
-    .update(canonicalize(value) ?? "")
-    .digest("hex");
+  return digest("sha256", canonicalize(value) ?? "");
 }
 
 /** The key of a request that came with one. */

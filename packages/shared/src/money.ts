@@ -37,9 +37,9 @@ export function print(amount: Money): string {
 
 /** The exact sum; of nothing, zero. */
 export function sum(amounts: Iterable<Money>): Money {
-  let total = ZERO;
-  for (const amount of amounts) total = total.plus(amount);
-  return total;
+  let total: Money | undefined;
+  for (const amount of amounts) total = total === undefined ? amount : total.plus(amount);
+  return total ?? ZERO;
 }
 
 /** The smaller of two. */

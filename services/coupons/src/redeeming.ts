@@ -1,5 +1,5 @@
 /** Redeeming, many at a time: one transaction a batch, in which a coupon's uses, its awards and its keys agree. */
-import { v7 as uuidv7 } from "uuid";
+import { newId } from "@tollbooth/shared/id";
 import type { z } from "zod";
 import { Batcher } from "@tollbooth/shared/batch";
 import { printInstant } from "@tollbooth/shared/contract";
@@ -88,7 +88,7 @@ function redeemOne(fold: Fold, { code, userId, metadata, trace }: Redeem): Reply
   const refused = refusal(coupon, fold.redeemed.has(`${code} ${userId}`), fold.nowMs);
   if (refused !== undefined) return refused;
   const redemption = {
-    id: uuidv7(),
+    id: newId(),
     code,
     userId,
     creditsAwarded: creditsAwarded(coupon),

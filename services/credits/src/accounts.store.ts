@@ -7,16 +7,13 @@ import { balance, type Account } from "./account.ts";
 import { worth, type Lot } from "./lots.ts";
 import type { Tier } from "./period.ts";
 import { iso, isoOrNull } from "./rows.ts";
+import { readTiers } from "./tiers.store.ts";
 import { nextDueAt } from "./time.ts";
-
-const TierRow = z
-  .object({ tier: z.string(), price: MoneyText, credits: MoneyText, rollover: MoneyText, admin_only: z.boolean() })
-  .transform(({ admin_only: adminOnly, ...tier }): Tier => ({ ...tier, adminOnly }));
 
 const AccountRow = z.object({
   user_id: z.string(),
-  tier: TierRow,
-  pending_tier: TierRow.nullable(),
+  tier: z.string(),
+  pending_tier: z.string().nullable(),
   held: MoneyText,
   debt: MoneyText,
   overdraft_limit: MoneyText,
@@ -69,29 +66,25 @@ export function readOpenLots(tx: Tx, userIds: readonly string[]): Promise<Map<st
   return readLots(tx, sql`user_id = any(${userIds}) and (remaining > 0 or held > 0)`);
 }
 
-/** Numbers as texts: JSON has no exact ones. */
-const tierNow = sql`json_build_object('tier', t.tier, 'price', t.price_monthly::text, 'credits', t.credits_monthly::text,
-            'rollover', t.rollover_share::text, 'admin_only', t.admin_only)`;
-const tierNext = sql`json_build_object('tier', p.tier, 'price', p.price_monthly::text, 'credits', p.credits_monthly::text,
-            'rollover', p.rollover_share::text, 'admin_only', p.admin_only)`;
-
 async function lock(tx: Tx, sortedIds: readonly string[]): Promise<Map<string, Locked>> {
-  const rows = await tx.many(
-    AccountRow,
-    sql`select a.user_id, ${tierNow} as tier, case when p.tier is not null then ${tierNext} end as pending_tier,
-          a.held, a.debt, a.overdraft_limit, a.free_tier_used, a.last_seq, a.last_lot, a.last_charge, a.head_hash, a.anchor_at, a.period,
-          a.period_start, a.reset_at, a.period_granted, a.period_price, a.reset_by_hand, a.created_at, a.updated_at
-        from user_credits a join tiers t on t.tier = a.tier left join tiers p on p.tier = a.pending_tier
-        where a.user_id = any(${sortedIds}) order by a.user_id for update of a`,
-  );
-  return new Map(rows.map((row) => [row.user_id, { head: row.head_hash, account: accountOf(row) }]));
+  const [rows, tiers] = await Promise.all([
+    tx.many(
+      AccountRow,
+      sql`select user_id, tier, pending_tier, held, debt, overdraft_limit, free_tier_used, last_seq, last_lot, last_charge, head_hash, anchor_at,
+            period, period_start, reset_at, period_granted, period_price, reset_by_hand, created_at, updated_at
+          from user_credits where user_id = any(${sortedIds}) order by user_id for update`,
+    ),
+    readTiers(tx),
+  ]);
+  const named = new Map(tiers.map((tier) => [tier.tier, tier]));
+  return new Map(rows.map((row) => [row.user_id, { head: row.head_hash, account: accountOf(row, named) }]));
 }
 
-function accountOf(row: z.output<typeof AccountRow>): Account {
+function accountOf(row: z.output<typeof AccountRow>, tiers: ReadonlyMap<string, Tier>): Account {
   return {
     userId: row.user_id,
-    tier: row.tier,
-    pendingTier: row.pending_tier,
+    tier: tiers.get(row.tier) as Tier,
+    pendingTier: row.pending_tier === null ? null : (tiers.get(row.pending_tier) as Tier),
     lots: [],
     holds: [],
     cited: [],

@@ -2,7 +2,7 @@
  * The journal's hash chain: each line carries the hash over the line before and every column of its own, so that a change of
  * any byte shows. Who can write rows can rewrite a chain; therefore the audit keeps dated roots outside the database. Pure.
  */
-import { createHash } from "node:crypto";
+import { hash as digest } from "node:crypto";
 
 /** A journal line as its columns hold it, as texts: amounts with 12 places, times in milliseconds since 1970. */
 export interface StoredLine {
@@ -41,7 +41,7 @@ export function hashLine(previous: string, line: StoredLine): string {
     line.model, line.provider_cost, line.markup, line.draws, line.actor_sub, line.actor_role, line.reason, line.metadata, line.key,
     line.hold_id, line.refunds, line.trace_id, line.created_at, line.posted_at,
   ];
-  return createHash("sha256").update(JSON.stringify(columns)).digest("hex");
+  return digest("sha256", JSON.stringify(columns));
 }
 
 /** Follows a user's chain line by line, from the first. */

@@ -7,7 +7,7 @@ import type { CitedLine, Line } from "./account.ts";
 import { readLots } from "./accounts.store.ts";
 import type { StoredLine } from "./chain.ts";
 import type { Lot } from "./lots.ts";
-import { DrawsRow, drawsText, iso } from "./rows.ts";
+import { DrawsRow, drawsText } from "./rows.ts";
 
 export interface NewLine {
   readonly id: string;
@@ -53,18 +53,16 @@ export async function appendLines(tx: Tx, lines: readonly (StoredLine & { hash: 
   const columns = {
     user_id: "text", seq: "bigint", id: "uuid", transaction_type: "text", amount: "numeric", balance_after: "numeric", counterparty: "text",
     service: "text", model: "text", provider_cost: "numeric", markup: "numeric", draws: "json", actor_sub: "text", actor_role: "text",
-    reason: "text", metadata: "json", key: "text", hold_id: "text", refunds: "bigint", trace_id: "text", created_at: "timestamptz",
-    posted_at: "timestamptz", hash: "text",
+    reason: "text", metadata: "json", key: "text", hold_id: "text", refunds: "bigint", trace_id: "text", created_at: "bigint",
+    posted_at: "bigint", hash: "text",
   };
-  const rows = lines.map((line) => ({
-    ...line,
-    created_at: iso(Number(line.created_at)),
-    posted_at: iso(Number(line.posted_at)),
-  }));
   await tx.run(
     sql`insert into credit_transactions (user_id, seq, id, transaction_type, amount, balance_after, counterparty, service, model, provider_cost,
           markup, draws, actor_sub, actor_role, reason, metadata, key, hold_id, refunds, trace_id, created_at, posted_at, hash)
-        select * from ${table(columns, rows)}`,
+        select user_id, seq, id, transaction_type, amount, balance_after, counterparty, service, model, provider_cost, markup, draws, actor_sub,
+          actor_role, reason, metadata, key, hold_id, refunds, trace_id, to_timestamp(created_at / 1000.0), to_timestamp(posted_at / 1000.0), hash
+        from ${table(columns, lines)} as n (user_id, seq, id, transaction_type, amount, balance_after, counterparty, service, model, provider_cost,
+          markup, draws, actor_sub, actor_role, reason, metadata, key, hold_id, refunds, trace_id, created_at, posted_at, hash)`,
   );
 }
 

@@ -231,10 +231,12 @@ function more(wanted: Money, there: Money): Money {
 
 /** Told once, when it happens: going below zero, and falling below a tenth of what the tier gives. */
 function crossings(before: Account, after: Account): Notice[] {
+  const left = available(after);
+  // Who has more than that is far from both, and most people are.
+  if (left.gt(before.tier.credits)) return [];
   const notices: Notice[] = [];
   const tenth = before.tier.credits.div(10);
-  if (available(before).gte(tenth) && available(after).lt(tenth))
-    notices.push({ kind: "low", amount: available(after) });
+  if (available(before).gte(tenth) && left.lt(tenth)) notices.push({ kind: "low", amount: left });
   if (balance(before).gte(ZERO) && balance(after).lt(ZERO)) notices.push({ kind: "overdrawn", amount: balance(after) });
   return notices;
 }

@@ -76,8 +76,13 @@ export function move(
   return lots.map((lot) => {
     const part = moved.get(lot.lot);
     if (part === undefined) return lot;
-    return { ...lot, remaining: lot.remaining.plus(part.times(remaining)), held: lot.held.plus(part.times(held)) };
+    return { ...lot, remaining: moveBy(lot.remaining, part, remaining), held: moveBy(lot.held, part, held) };
   });
+}
+
+function moveBy(amount: Money, part: Money, direction: 1 | 0 | -1): Money {
+  if (direction === 0) return amount;
+  return direction > 0 ? amount.plus(part) : amount.minus(part);
 }
 
 /** The part that is of the debt. */
@@ -108,7 +113,11 @@ export function split(parts: readonly Draw[], amount: Money): readonly [first: r
 
 /** What the active lots are worth together; of one kind, if named. What is held does not count. */
 export function worth(lots: readonly Lot[], kind?: LotKind): Money {
-  return sum(lots.filter((lot) => lot.active && (kind === undefined || lot.kind === kind)).map((lot) => lot.remaining));
+  let total: Money | undefined;
+  for (const { active, kind: its, remaining } of lots) {
+    if (active && (kind === undefined || its === kind)) total = total === undefined ? remaining : total.plus(remaining);
+  }
+  return total ?? ZERO;
 }
 
 /** Whether a lot can still be spent from, and given back to. */

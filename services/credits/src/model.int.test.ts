@@ -1,6 +1,6 @@
 /** Several clients ask two replicas at once, and an accountant who knows no lots audits every answer. */
 import fc from "fast-check";
-import { v7 as uuidv7 } from "uuid";
+import { newId } from "@tollbooth/shared/id";
 import { afterAll, expect, test } from "vitest";
 import { z } from "zod";
 import { openDb } from "@tollbooth/shared/db";
@@ -36,7 +36,7 @@ const replicas = [db, replicaDb].map((each) => openPoster(each, { aheadMs: 0 }, 
 
 const OVERDRAFT = 3n * CREDIT;
 /** The name of a request is the id of its event too, where it is one. */
-const names = uuidv7;
+const names = newId;
 
 /** All that the accountant holds possible, and what was asked so far. */
 interface Model {

@@ -1,5 +1,5 @@
 /** Notices leave through the outbox: facts that others may act on, on which no money hangs. */
-import { v7 as uuidv7 } from "uuid";
+import { newId } from "@tollbooth/shared/id";
 import { printInstant } from "@tollbooth/shared/contract";
 import { creditsGranted, creditsLow, creditsOverdrawn } from "@tollbooth/shared/contracts/credits";
 import type { Tx } from "@tollbooth/shared/db";
@@ -27,7 +27,7 @@ export async function tellNotices(tx: Tx, told: readonly Told[], nowMs: number):
 }
 
 function factOf({ account, notice, trace }: Told, nowMs: number): Fact<(typeof creditsGranted)["data"]> {
-  const id = uuidv7();
+  const id = newId();
   const data = {
     id,
     user_id: account.userId,

@@ -1,37 +1,12 @@
-/** The SQL of tiers, period charges and discounts. */
+/** The SQL of period charges and discounts. */
 import { z } from "zod";
 import type { Tx } from "@tollbooth/shared/db";
 import { MoneyText, print } from "@tollbooth/shared/money";
 import { sql, table } from "@tollbooth/shared/sql";
 import type { PeriodCharge } from "./account.ts";
 import type { Change } from "./accounts.store.ts";
-import type { Discount, Tier } from "./period.ts";
+import type { Discount } from "./period.ts";
 import { iso } from "./rows.ts";
-
-const TierRow = z.object({
-  tier: z.string(),
-  price_monthly: MoneyText,
-  credits_monthly: MoneyText,
-  rollover_share: MoneyText,
-  admin_only: z.boolean(),
-  features: z.array(z.string()),
-});
-
-/** The tiers, cheapest first, with what they offer for people to read. */
-export async function readTiers(tx: Tx): Promise<(Tier & { features: readonly string[] })[]> {
-  const rows = await tx.many(
-    TierRow,
-    sql`select tier, price_monthly, credits_monthly, rollover_share, admin_only, features from tiers order by price_monthly, tier`,
-  );
-  return rows.map((row) => ({
-    tier: row.tier,
-    price: row.price_monthly,
-    credits: row.credits_monthly,
-    rollover: row.rollover_share,
-    adminOnly: row.admin_only,
-    features: row.features,
-  }));
-}
 
 const DiscountRow = z.object({
   user_id: z.string(),

@@ -7,7 +7,7 @@ import type { Reply } from "@tollbooth/shared/handler";
 import { breachesOf } from "@tollbooth/shared/law";
 import { sql } from "@tollbooth/shared/sql";
 import { testDatabase } from "@tollbooth/shared/testing/postgres";
-import { v7 as uuidv7 } from "uuid";
+import { newId } from "@tollbooth/shared/id";
 import type { Command } from "./command.ts";
 import { laws } from "./laws.ts";
 import {
@@ -169,7 +169,7 @@ describe("a key", () => {
 describe("an event", () => {
   test("is applied once, within a batch and after it", async () => {
     const userId = someone();
-    const eventId = uuidv7();
+    const eventId = newId();
     const event = { userId, command: charge("2"), eventId };
     await times(5, () => submit(poster, event));
     await submit(poster, event);

@@ -2,7 +2,7 @@
  * The posting routine: the only way into the books. A REST call, a request over NATS, an event from JetStream and the job that
  * settles time all come through here, many at a time, one transaction a batch.
  */
-import { v7 as uuidv7 } from "uuid";
+import { newId } from "@tollbooth/shared/id";
 import { Batcher } from "@tollbooth/shared/batch";
 import { crashPoint } from "@tollbooth/shared/crash";
 import { isTransient, type Db, type Tx } from "@tollbooth/shared/db";
@@ -115,10 +115,10 @@ function apply(fold: Fold, item: Post): Reply | Fault {
   fold.accounts.set(userId, decision.account);
   const traceId = trace["traceparent"]?.split("-")[1] ?? null;
   for (const line of decision.lines) {
-    const stored = storedLine({ id: uuidv7(), userId, line, traceId, postedAt: fold.nowMs });
+    const stored = storedLine({ id: newId(), userId, line, traceId, postedAt: fold.nowMs });
     const hash = hashLine(fold.heads.get(userId) as string, stored);
     fold.heads.set(userId, hash);
-    fold.lines.push({ ...stored, hash });
+    fold.lines.push(Object.assign(stored, { hash }));
   }
   for (const charge of decision.charges) fold.charges.push({ userId, charge });
   for (const notice of decision.notices) fold.told.push({ account: decision.account, notice, trace });

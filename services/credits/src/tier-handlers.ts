@@ -8,7 +8,8 @@ import { factsOf, tellBalance } from "./balance.ts";
 import { by } from "./caller.ts";
 import type { Room } from "./handlers.ts";
 import { amountDue, type Tier } from "./period.ts";
-import { readDiscounts, readTiers } from "./periods.store.ts";
+import { readDiscounts } from "./periods.store.ts";
+import { readTiers } from "./tiers.store.ts";
 import { submit } from "./posting.ts";
 import { current } from "./read-handlers.ts";
 

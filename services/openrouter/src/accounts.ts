@@ -1,5 +1,5 @@
 /** Connecting users to OpenRouter: OpenRouter is asked first, outside of any transaction, and its answer is kept in one. */
-import { v7 as uuidv7 } from "uuid";
+import { newId } from "@tollbooth/shared/id";
 import type { z } from "zod";
 import { printInstant } from "@tollbooth/shared/contract";
 import type { OpenRouterAccount, syncOpenRouterAccount } from "@tollbooth/shared/contracts/openrouter";
@@ -36,7 +36,7 @@ export function connect(connecting: Connecting, asked: NewConnection, key: Keyed
     const { remaining, accountId } = await inspect(openRouter, apiKey).catch(untaken);
     const connection = {
       userId,
-      connectionId: uuidv7(),
+      connectionId: newId(),
       email,
       accountId,
       sealed: vault.seal(userId, apiKey),

@@ -4,7 +4,7 @@ import { startDelivery } from "@tollbooth/shared/delivery";
 import { Loop } from "@tollbooth/shared/loop";
 import { startService } from "@tollbooth/shared/service";
 import { streams as allStreams } from "@tollbooth/shared/streams";
-import { v7 as newId } from "uuid";
+import { newId } from "@tollbooth/shared/id";
 import { settings } from "./config.ts";
 import { buryReport } from "./dead-letters.ts";
 import { endpoints } from "./handlers.ts";

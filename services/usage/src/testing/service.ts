@@ -4,7 +4,7 @@ import type { Db } from "@tollbooth/shared/db";
 import { Fault } from "@tollbooth/shared/fault";
 import { breachesOf } from "@tollbooth/shared/law";
 import { decimal } from "@tollbooth/shared/money";
-import { v7 as newId } from "uuid";
+import { newId } from "@tollbooth/shared/id";
 import type { z } from "zod";
 import { endpoints, type Usage } from "../handlers.ts";
 import { laws } from "../laws.ts";

@@ -31,7 +31,7 @@ const queries: Readonly<Record<Owner, Readonly<Record<string, string>>>> = {
     inbox_age:                   "select ctid from inbox where processed_at < now() - interval '100 days' limit 5000",
     user_credits_pkey:           "select * from user_credits where user_id = any('{ann,bob}') order by user_id for update",
     user_credits_due:            "select user_id from user_credits where next_due_at <= clock_timestamp() order by next_due_at limit 500",
-    credit_lots_open:            "select * from credit_lots where user_id = any('{ann,bob}') and (remaining > 0 or held > 0)",
+    credit_lots_open:            "select * from credit_lots where user_id = any('{ann,bob}') and open",
     credit_lots_pkey:            "select * from credit_lots where (user_id, lot) in (select * from unnest('{ann}'::text[], '{1}'::int[]) as n (user_id, lot))",
     credit_transactions_pkey:    "select * from credit_transactions where user_id = 'ann' order by seq desc limit 51",
     credit_transactions_by_type: "select * from credit_transactions where user_id = 'ann' and transaction_type = 'usage' order by seq desc limit 51",

@@ -63,7 +63,7 @@ export async function readClock(tx: Tx): Promise<number> {
 
 /** The lots of these users that hold anything. */
 export function readOpenLots(tx: Tx, userIds: readonly string[]): Promise<Map<string, Lot[]>> {
-  return readLots(tx, sql`user_id = any(${userIds}) and (remaining > 0 or held > 0)`);
+  return readLots(tx, sql`user_id = any(${userIds}) and open`);
 }
 
 async function lock(tx: Tx, sortedIds: readonly string[]): Promise<Map<string, Locked>> {

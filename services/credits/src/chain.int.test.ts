@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import type { Tx } from "@tollbooth/shared/db";
+import { breachesOf, type Law } from "@tollbooth/shared/law";
 import { sql } from "@tollbooth/shared/sql";
 import { testDatabase } from "@tollbooth/shared/testing/postgres";
+import { laws } from "./laws.ts";
 import { openPoster, submit } from "./posting.ts";
 import { charge, deduct, grant, hold, refund } from "./testing/commands.ts";
 import { rootAt, verify } from "./verify.ts";
@@ -137,4 +139,14 @@ describe("the root over all heads", () => {
     );
     expect(after.root).not.toBe(before.root);
   });
+});
+
+test("a line of nobody is found, and no account can go and leave its lines", async () => {
+  const userId = await someone();
+  const law = laws.find(({ says }) => says === "every line is of an account that there is") as Law;
+  const stray = `insert into credit_transactions
+    select (json_populate_record(t, json_build_object('user_id', 'nobody', 'id', gen_random_uuid()))).*
+    from credit_transactions t where user_id = '${userId}' and seq = 1`;
+  expect(await tampered(stray, (tx) => breachesOf(tx, law))).toEqual(["nobody has lines and no account"]);
+  await expect(db.run(sql`delete from user_credits where user_id = ${userId}`)).rejects.toThrow("append-only");
 });

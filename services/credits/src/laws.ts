@@ -37,6 +37,13 @@ export const laws: readonly Law[] = [
   },
   {
     invariant: 1,
+    says: "every line is of an account that there is",
+    breaches: sql`
+      select distinct t.user_id || ' has lines and no account' as breach
+      from credit_transactions t where not exists (select from user_credits a where a.user_id = t.user_id)`,
+  },
+  {
+    invariant: 1,
     says: "every balance_after is the sum of the lines up to it",
     breaches: sql`
       select user_id || ': line ' || seq || ' says ' || balance_after || ', the lines add up to ' || total as breach

@@ -12,7 +12,7 @@ const POINTS = {
   coupons: ["redeeming.before-commit", "redeeming.after-commit"],
 } satisfies Partial<Record<Service, string[]>>;
 /** Nobody in this traffic chats on his own key: e2e/byok.test.ts does, and dies there. */
-const OF_CHATS = ["routing.after-answer", "reporting.before-mark"];
+const OF_CHATS = ["settling.after-answer", "settling.after-keep", "reporting.before-mark"];
 
 const NTH_MAX = 3;
 

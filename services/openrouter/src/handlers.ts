@@ -4,13 +4,15 @@ import { handle, type Endpoint } from "@tollbooth/shared/handler";
 import { keyed } from "@tollbooth/shared/idempotency";
 import { connect, notConnected, sync, tell, type Connecting } from "./accounts.ts";
 import { deleteAccount, readAccount } from "./accounts.store.ts";
-import type { Quotes } from "./quotes.ts";
-import { route, type Routing } from "./routing.ts";
+import type { Exchanges } from "./exchanges.ts";
+import { proxyEndpoints } from "./proxy-handlers.ts";
+import { route } from "./routing.ts";
 import { Secret } from "./secret.ts";
+import type { Metering } from "./settling.ts";
 
 /** Everything that the service answers. */
-export function endpoints(routing: Routing, quotes: Quotes): Endpoint[] {
-  return [...ofUsers(routing), ...ofServices(routing, quotes)];
+export function endpoints(metering: Metering, exchanges: Exchanges): Endpoint[] {
+  return [...ofUsers(metering), ...ofServices(metering, exchanges), ...proxyEndpoints(metering, exchanges)];
 }
 
 function ofUsers(connecting: Connecting): Endpoint[] {
@@ -35,15 +37,16 @@ function ofUsers(connecting: Connecting): Endpoint[] {
   ];
 }
 
-function ofServices(routing: Routing, quotes: Quotes): Endpoint[] {
+function ofServices(metering: Metering, exchanges: Exchanges): Endpoint[] {
+  const { quotes } = metering;
   return [
     handle(contracts.modelMarkup, async ({ model }) => {
-      const { markup_class, markup_rate } = await quotes.of(model);
-      return { model, markup_class, markup_rate };
+      const { markupClass, markupRate } = await quotes.of(model);
+      return { model, markup_class: markupClass, markup_rate: markupRate.toFixed() };
     }),
-    handle(contracts.freeModel, async ({ model }) => ({ model, is_free: (await quotes.of(model)).is_free })),
+    handle(contracts.freeModel, async ({ model }) => ({ model, is_free: (await quotes.of(model)).isFree })),
     handle(contracts.routeChat, (asked, { caller, deadlineMs }) =>
-      route(routing, asked, { askedBy: caller?.azp ?? caller?.sub ?? "", deadlineMs }),
+      route(metering, exchanges, asked, { askedBy: caller?.azp ?? caller?.sub ?? "", deadlineMs }),
     ),
   ];
 }

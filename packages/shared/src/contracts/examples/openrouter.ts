@@ -1,4 +1,5 @@
 /** Examples of what the openrouter service answers. */
+import * as exchanges from "../exchanges.ts";
 import * as openrouter from "../openrouter.ts";
 import { ALICE, asked, NOW, type Examples } from "./example.ts";
 
@@ -14,6 +15,7 @@ const ACCOUNT = {
   updated_at: NOW,
   key_hint: "4f9c",
 };
+const EXCHANGE = "0d4b3a52-6a39-4a0f-8d0c-3a2f9c0e2b7d";
 const MODEL = { model: "openai/gpt-4o-mini" };
 
 export const openRouterExamples: Examples = {
@@ -37,6 +39,20 @@ export const openRouterExamples: Examples = {
   ),
   ...asked(openrouter.modelMarkup, MODEL, { ...MODEL, markup_class: "budget", markup_rate: "0.05" }),
   ...asked(openrouter.freeModel, MODEL, { ...MODEL, is_free: false }),
+  ...asked(
+    exchanges.openExchange,
+    { kind: "chat", body: '{"model":"openai/gpt-4o-mini","messages":[{"role":"user","content":"Say something."}]}' },
+    { exchange_id: EXCHANGE, process: "3a2f9c0e-2b7d-4a53-9f0e-6f3d4f5b8a11" },
+  ),
+  ...asked(
+    exchanges.takeExchange,
+    { exchange_id: EXCHANGE },
+    {
+      head: { is_stream: true, headers: { "X-Tollbooth-Key": "managed" } },
+      text: 'data: {"model":"openai/gpt-4o-mini","choices":[{"index":0,"delta":{"content":"Some"}}]}\n\n',
+      done: false,
+    },
+  ),
   ...asked(
     openrouter.routeChat,
     {

@@ -1,0 +1,102 @@
+/**
+ * A request from its claim to its settlement: it is claimed, what it may cost is set aside, it is sent once, and what it
+ * used is kept before its answer is given. Where a process dies between two steps, sweeping.ts takes the next.
+ */
+import type { Payer as PayerName } from "@tollbooth/shared/contracts/exchanges";
+import { Fault } from "@tollbooth/shared/fault";
+import { metered } from "@tollbooth/shared/metrics";
+import { v7 as uuidv7 } from "uuid";
+import type { z } from "zod";
+import type { Wanted } from "./body.ts";
+import { converse } from "./conversation.ts";
+import { Exchange } from "./exchange.ts";
+import type { Exchanges } from "./exchanges.ts";
+import { choosePayer, type Payer } from "./payer.ts";
+import { beginRequest, markSent, releaseRequest, renameHold, type RequestKey } from "./requests.store.ts";
+import { ownTerms, reserve, termsOf, type Reserved, type Terms } from "./reserve.ts";
+import { failed, giveUp, type Agreed, type Metering } from "./settling.ts";
+
+export interface Asked extends RequestKey {
+  readonly wanted: Wanted;
+  readonly askedBy: string;
+  /** Who has to pay; undefined: whoever is there. */
+  readonly key: z.output<typeof PayerName> | undefined;
+}
+
+/**
+ * Sends a request; answers the exchange in which its answer comes. Throws `key_refused`, `unpriced_model` and
+ * `insufficient_credits` before anything is sent, and `idempotency_conflict` where this request was sent before.
+ */
+export async function send(metering: Metering, exchanges: Exchanges, asked: Asked): Promise<Exchange> {
+  const { userId, requestId, wanted } = asked;
+  const startedMs = performance.now();
+  const payer = await choosePayer(metering, userId, asked.key);
+  const terms = payer.name === "byok" ? ownTerms(metering, wanted) : await termsOf(metering, wanted);
+  const held = await claimed(metering, asked, payer, terms);
+  const exchange = new Exchange();
+  const agreed = { userId, requestId, payer, terms, ...held, startedMs };
+  exchanges.follow(agreed, run(metering, agreed, { exchange, wanted, closing: exchanges.closing }));
+  return exchange;
+}
+
+/** Claims a request and sets aside what it may cost. From then on it counts as sent. */
+async function claimed(
+  metering: Metering,
+  { userId, requestId, wanted, askedBy }: Asked,
+  payer: Payer,
+  terms: Terms,
+): Promise<{ readonly holdId: string | null; readonly reserved: Reserved | undefined }> {
+  const { db } = metering;
+  const request = { userId, requestId };
+  const { bound, isFree } = terms;
+  let holdId = bound === undefined ? null : newHoldId();
+  const model = wanted.models[0] ?? "";
+  if (!(await beginRequest(db, request, { model, askedBy, payer: payer.name, holdId, isFree })))
+    throw new Fault("idempotency_conflict", "this request was sent before, and OpenRouter's answer is not kept", {
+      fix: "use another request_id or Idempotency-Key for another request",
+    });
+  if (bound === undefined || holdId === null) return { holdId: null, reserved: undefined };
+  const second = async () => {
+    holdId = newHoldId();
+    await renameHold(db, request, holdId);
+    return holdId;
+  };
+  try {
+    const reserved = await reserve(metering, userId, { ...terms, bound }, { first: holdId, second });
+    if (!(await markSent(db, request)))
+      throw new Fault("timeout", "there was no time left to send it", { retryAfterS: 1 });
+    return { holdId, reserved };
+  } catch (error) {
+    // For want of credits there is no hold; of all else it is not known.
+    const isWant = Fault.from(error).code === "insufficient_credits";
+    await (isWant ? releaseRequest(db, request) : giveUp(metering, { ...request, holdId })).catch(() => {});
+    throw error;
+  }
+}
+
+function newHoldId(): string {
+  return `openrouter:${uuidv7()}`;
+}
+
+/** Whatever happens ends up in the exchange: nobody waits for this. */
+async function run(metering: Metering, agreed: Agreed, { exchange, wanted, closing }: Running): Promise<void> {
+  const { payer } = agreed;
+  const key = payer.name === "byok" ? payer.account.connectionId : payer.name;
+  try {
+    const ending = await metering.guards.inRoom(key, () =>
+      converse(metering, agreed, { exchange, wanted, closing, key }),
+    );
+    metered.inc({ payer: payer.name, outcome: ending });
+    exchange.end("done");
+  } catch (error) {
+    const fault = await failed(metering, agreed, error);
+    metered.inc({ payer: payer.name, outcome: fault.code });
+    exchange.end(fault);
+  }
+}
+
+interface Running {
+  readonly exchange: Exchange;
+  readonly wanted: Wanted;
+  readonly closing: AbortSignal;
+}

@@ -37,7 +37,7 @@ export const HOUSE: Readonly<Record<string, Rooms>> = {
     main: ["main", "config", "fake", "fake-chat", "fake-models", "rotation"],
     doors: ["handlers", "proxy-handlers"],
     middle: [
-      "accounts", "body", "catalogue", "client", "conversation", "exchange", "exchanges", "guard", "listing", "metering", "payer",
+      "accounts", "body", "catalogue", "client", "conversation", "exchange", "exchanges", "guard", "listing", "metering", "models", "payer",
       "quotes", "reporting", "reserve", "routing", "settling", "sweeping", "vault",
     ],
     stores: ["accounts.store", "requests.store", "laws"],
@@ -53,7 +53,9 @@ export const HOUSE: Readonly<Record<string, Rooms>> = {
   gateway: {
     main: ["main", "config"],
     doors: ["app"],
-    middle: ["auth", "documents", "guesses", "health", "input", "limits", "problem", "rest", "server", "trail"],
+    middle: [
+      "auth", "documents", "guesses", "health", "input", "limits", "openai-errors", "problem", "proxy", "proxy-body", "proxy-routes", "rest", "server", "trail",
+    ],
     stores: [],
     pure: ["idempotency", "openapi", "operation", "outside", "refusals"],
   },

@@ -14,6 +14,7 @@ import { healthRouter } from "./health.ts";
 import { Guesses } from "./guesses.ts";
 import { Limit, network } from "./limits.ts";
 import { problemHandler, problemPage } from "./problem.ts";
+import { PROXY_PREFIX, proxyRouter } from "./proxy-routes.ts";
 import { PREFIX, restRouter, type Rest } from "./rest.ts";
 import { trail } from "./trail.ts";
 
@@ -32,7 +33,7 @@ export interface Parts {
     | "TRUST_PROXY"
     | "GATEWAY_METRICS_PORT"
   >;
-  readonly bus: Pick<Bus, "forward" | "connected" | "ping">;
+  readonly bus: Pick<Bus, "ask" | "forward" | "connected" | "ping">;
   readonly auth: Auth;
   readonly log: Log;
   /** What each service answers. */
@@ -51,7 +52,9 @@ export function buildApp({ config, bus, auth, log, commands }: Parts): Express {
   app.use(documentsRouter(apiDocument(commands)));
   const rest = { bus, commands: Object.values(commands).flat(), requestTimeoutMs: config.REQUEST_TIMEOUT_MS };
   const guesses = new Guesses(config.RATE_LIMIT_GUESSES, GUESSES_WINDOW_S);
-  app.use(PREFIX, restRouter({ ...rest, guesses, admit: door(auth, config) }));
+  const admit = door(auth, config);
+  app.use(PREFIX, restRouter({ ...rest, guesses, admit }));
+  app.use(PROXY_PREFIX, proxyRouter({ bus, log, admit, requestTimeoutMs: config.REQUEST_TIMEOUT_MS }));
   app.use(() => {
     throw new Fault("not_found", "nothing is at this address", { fix: `the API is at ${PREFIX}` });
   });
@@ -91,12 +94,31 @@ function isTrusted({ roles }: Caller): boolean {
   return roles.includes("service") || roles.includes("admin");
 }
 
+const ALLOWED_HEADERS = [
+  "Authorization",
+  "Content-Type",
+  "Idempotency-Key",
+  "X-Request-Id",
+  "X-Tollbooth-Key",
+  "Traceparent",
+  "Tracestate",
+];
+const EXPOSED_HEADERS = [
+  "Idempotency-Replayed",
+  "Link",
+  "RateLimit",
+  "RateLimit-Policy",
+  "Retry-After",
+  "X-Request-Id",
+  ...["Affordable-Tokens", "Balance", "Cost", "Free", "Key", "Request-Id"].map((name) => `X-Tollbooth-${name}`),
+];
+
 function corsOptions(origins: readonly string[]): cors.CorsOptions {
   return {
     origin: [...origins],
     methods: ["GET", "POST", "DELETE"],
-    allowedHeaders: ["Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id", "Traceparent", "Tracestate"],
-    exposedHeaders: ["Idempotency-Replayed", "Link", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"],
+    allowedHeaders: [...ALLOWED_HEADERS],
+    exposedHeaders: [...EXPOSED_HEADERS],
     maxAge: 600,
   };
 }

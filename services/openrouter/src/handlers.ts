@@ -5,13 +5,14 @@ import { keyed } from "@tollbooth/shared/idempotency";
 import { connect, notConnected, sync, tell, type Connecting } from "./accounts.ts";
 import { deleteAccount, readAccount } from "./accounts.store.ts";
 import type { Exchanges } from "./exchanges.ts";
+import type { Models } from "./models.ts";
 import { proxyEndpoints } from "./proxy-handlers.ts";
 import { route } from "./routing.ts";
 import { Secret } from "./secret.ts";
 import type { Metering } from "./settling.ts";
 
 /** Everything that the service answers. */
-export function endpoints(metering: Metering, exchanges: Exchanges): Endpoint[] {
+export function endpoints(metering: Metering & Models, exchanges: Exchanges): Endpoint[] {
   return [...ofUsers(metering), ...ofServices(metering, exchanges), ...proxyEndpoints(metering, exchanges)];
 }
 

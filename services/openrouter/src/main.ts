@@ -42,7 +42,7 @@ startService(
       openRouter: new OpenRouter(baseUrl),
       guards: new Guards(),
       quotes: new Quotes(bus),
-      lengthsOf: (model: string) => listing.lengthsOf(model),
+      listing,
     };
     // It tells no facts of its own: what is wanted of delivery is that answers are forgotten in time.
     await startDelivery({ db, bus, streams, own: [], log, shutdown });

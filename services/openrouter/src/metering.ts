@@ -3,6 +3,7 @@
  * used is kept before its answer is given. Where a process dies between two steps, sweeping.ts takes the next.
  */
 import type { Payer as PayerName } from "@tollbooth/shared/contracts/exchanges";
+import { crashPoint } from "@tollbooth/shared/crash";
 import { Fault } from "@tollbooth/shared/fault";
 import { metered } from "@tollbooth/shared/metrics";
 import { v7 as uuidv7 } from "uuid";
@@ -55,6 +56,7 @@ async function claimed(
     throw new Fault("idempotency_conflict", "this request was sent before, and OpenRouter's answer is not kept", {
       fix: "use another request_id or Idempotency-Key for another request",
     });
+  crashPoint("metering.after-claim");
   if (bound === undefined || holdId === null) return { holdId: null, reserved: undefined };
   const second = async () => {
     holdId = newHoldId();
@@ -63,6 +65,7 @@ async function claimed(
   };
   try {
     const reserved = await reserve(metering, userId, { ...terms, bound }, { first: holdId, second });
+    crashPoint("metering.after-hold");
     if (!(await markSent(db, request)))
       throw new Fault("timeout", "there was no time left to send it", { retryAfterS: 1 });
     return { holdId, reserved };

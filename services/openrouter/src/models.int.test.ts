@@ -17,11 +17,16 @@ beforeEach(() => {
 
 describe("what is said of a model", () => {
   test("is usage's own word, asked once for many", async () => {
-    const model = "acme/one";
+    const model = "openai/gpt-4.1";
     const answers = await Promise.all(Array.from({ length: 5 }, () => service.ask(modelMarkup, { model }, SERVICE)));
     expect(answers[4]).toEqual({ model, markup_class: "standard", markup_rate: "0.1" });
     expect(await service.ask(freeModel, { model }, SERVICE)).toEqual({ model, is_free: false });
     expect(await service.ask(freeModel, { model: "acme/one:free" }, SERVICE)).toMatchObject({ is_free: true });
+    expect(usage.quotes).toBe(2);
+  });
+
+  test("that has no price yet is asked again each time", async () => {
+    for (let i = 0; i < 2; i++) await service.ask(modelMarkup, { model: "acme/none" }, SERVICE);
     expect(usage.quotes).toBe(2);
   });
 

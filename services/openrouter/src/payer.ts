@@ -33,7 +33,9 @@ export async function choosePayer(keys: Keys, userId: string, wanted?: z.output<
   if (account !== undefined) throw keyRefused();
   if (wanted === "byok") throw new Fault("key_refused", "there is no OpenRouter key of yours", { fix: CONNECT });
   if (keys.managedKey === undefined)
-    throw new Fault("unavailable", "this platform has no OpenRouter key of its own", { fix: CONNECT });
+    throw new Fault("key_refused", "this platform has no OpenRouter key that your credits could pay for", {
+      fix: CONNECT,
+    });
   return { name: "managed", apiKey: keys.managedKey };
 }
 

@@ -1,16 +1,18 @@
 /** What the gateway asks for its clients: an exchange is opened, then its answer is taken part by part. */
 import { createHash, randomUUID } from "node:crypto";
 import { answeredBy } from "@tollbooth/shared/contract";
-import { openExchange, takeExchange } from "@tollbooth/shared/contracts/exchanges";
+import { listModels, openExchange, takeExchange } from "@tollbooth/shared/contracts/exchanges";
 import { handle, type Context, type Endpoint } from "@tollbooth/shared/handler";
 import { readBody } from "./body.ts";
 import type { Exchanges } from "./exchanges.ts";
 import { send } from "./metering.ts";
+import { tellModels, type Models } from "./models.ts";
 import type { Metering } from "./settling.ts";
 
-/** The endpoints of exchanges: the second is this process's own. */
-export function proxyEndpoints(metering: Metering, exchanges: Exchanges): Endpoint[] {
+/** The list of models, and exchanges: to take from one is this process's own endpoint. */
+export function proxyEndpoints(metering: Metering & Models, exchanges: Exchanges): Endpoint[] {
   return [
+    handle(listModels, () => tellModels(metering)),
     handle(openExchange, async ({ kind, key, body }, context) => {
       const userId = context.onUser(undefined);
       const wanted = readBody(kind, body);

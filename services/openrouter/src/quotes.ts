@@ -23,7 +23,10 @@ export class Quotes {
     this.#bus = bus;
   }
 
-  /** Whether a model is free, how it is marked up, and its prices. Who asks while the answer is on its way gets the same one. */
+  /**
+   * Whether a model is free, how it is marked up, and its prices. Who asks while the answer is on its way gets the same one.
+   * That a model has no price is not remembered: it may have one in a moment.
+   */
   of(model: string): Promise<Quote> {
     const nowMs = performance.now();
     const known = this.#remembered.get(model);
@@ -31,7 +34,10 @@ export class Quotes {
     if (this.#remembered.size >= REMEMBERED_MAX) this.#remembered.clear();
     const quote = this.#ask(model);
     this.#remembered.set(model, { quote, untilMs: nowMs + REMEMBERED_MS });
-    quote.catch(() => this.#remembered.delete(model));
+    quote.then(
+      ({ isFree, rates }) => (isFree || rates !== undefined ? undefined : this.#remembered.delete(model)),
+      () => this.#remembered.delete(model),
+    );
     return quote;
   }
 

@@ -5,14 +5,14 @@ import { Fault } from "@tollbooth/shared/fault";
 import { decimal, print, type Money } from "@tollbooth/shared/money";
 import type { Wanted } from "./body.ts";
 import { affordableTokens, amountFor, boundOf, presetTokens, type Bound, type Lengths } from "./estimate.ts";
+import type { Listing } from "./listing.ts";
 import type { Quotes } from "./quotes.ts";
 import { CALLER } from "./reporting.ts";
 
 export interface Pricing {
   readonly bus: Pick<Bus, "ask">;
   readonly quotes: Quotes;
-  /** How long a model's prompts and answers may be. */
-  readonly lengthsOf: (model: string) => Lengths;
+  readonly listing: Pick<Listing, "lengthsOf">;
 }
 
 /** What a request may cost, and how long its answer may be. */
@@ -40,9 +40,9 @@ export interface Reserved {
 const HOLD_TTL_S = 2 * 3_600;
 
 /** What credits are asked to pay for. Throws `unpriced_model` where a model has no price to bound it by. */
-export async function termsOf({ quotes, lengthsOf }: Pricing, wanted: Wanted): Promise<Terms> {
+export async function termsOf({ quotes, listing }: Pricing, wanted: Wanted): Promise<Terms> {
   const models = await Promise.all(
-    wanted.models.map(async (model) => ({ quote: await quotes.of(model), lengths: lengthsOf(model) })),
+    wanted.models.map(async (model) => ({ quote: await quotes.of(model), lengths: listing.lengthsOf(model) })),
   );
   const isFree = !wanted.hasExtras && models.every(({ quote }) => quote.isFree);
   const bound = isFree ? undefined : boundOf(wanted, models);
@@ -58,8 +58,15 @@ export async function termsOf({ quotes, lengthsOf }: Pricing, wanted: Wanted): P
 }
 
 /** What the user's own key pays is between him and OpenRouter. */
-export function ownTerms({ lengthsOf }: Pick<Pricing, "lengthsOf">, wanted: Wanted): Terms {
-  return { bound: undefined, isFree: false, ...lengthOf(wanted, wanted.models.map(lengthsOf)) };
+export function ownTerms({ listing }: Pick<Pricing, "listing">, wanted: Wanted): Terms {
+  return {
+    bound: undefined,
+    isFree: false,
+    ...lengthOf(
+      wanted,
+      wanted.models.map((model) => listing.lengthsOf(model)),
+    ),
+  };
 }
 
 function lengthOf({ outputTokens }: Wanted, lengths: readonly Lengths[]) {

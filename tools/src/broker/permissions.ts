@@ -6,7 +6,7 @@ import type { Command } from "@tollbooth/shared/contract";
 import { commands, events } from "@tollbooth/shared/contracts/all";
 import { explainUsage } from "@tollbooth/shared/contracts/explain";
 import { checkBalance } from "@tollbooth/shared/contracts/credits";
-import { openExchange, takeExchange } from "@tollbooth/shared/contracts/exchanges";
+import { listModels, openExchange, takeExchange } from "@tollbooth/shared/contracts/exchanges";
 import { createHold, releaseHold } from "@tollbooth/shared/contracts/holds";
 import { getPrice, importPrices, quoteCost } from "@tollbooth/shared/contracts/prices";
 import { trackUsage, usageEventOutcomes } from "@tollbooth/shared/contracts/usage";
@@ -38,7 +38,7 @@ const ROUTED = Object.values(commands)
 
 // prettier-ignore
 export const ROWS: Readonly<Record<Service, Row>> = {
-  gateway: { asks: [...ROUTED, openExchange, takeExchange] },
+  gateway: { asks: [...ROUTED, listModels, openExchange, takeExchange] },
   credits: { asks: [explainUsage], owns: [streams.credits], reads: [confirmed(streams.usage), confirmed(streams.coupons)] },
   usage:   { owns: [streams.usageReports, streams.usage], reads: [{ stream: streams.usageReports, durable: "usage", subject: streams.usageReports.subjects[0] }] },
   coupons: { owns: [streams.coupons] },

@@ -1,6 +1,8 @@
 /** Exchanges: requests that the gateway carries to OpenRouter and whose answer comes in parts, as it is made. */
 import { z } from "zod";
 import { command, Id } from "../contract.ts";
+import { PriceText } from "../money.ts";
+import { quoteCost } from "./prices.ts";
 
 /** A prompt may hold pictures. */
 export const BODY_MAX_CHARACTERS = 8_000_000;
@@ -44,4 +46,35 @@ export const takeExchange = command({
     done: z.boolean(),
   }),
   faults: ["not_found", "key_refused", "insufficient_credits"],
+});
+
+const { is_free, markup_class, markup_rate } = quoteCost.output.shape;
+const Rates = z.record(z.string(), PriceText);
+
+export const listModels = command({
+  subject: "openrouter.models",
+  summary: "OpenRouter's models with their prices: the provider's, and what the caller's credits pay",
+  access: ["user", "service"],
+  input: z.strictObject({}),
+  output: z.object({
+    object: z.literal("list"),
+    data: z.array(
+      z.object({
+        id: z.string(),
+        object: z.literal("model"),
+        created: z.number().int(),
+        owned_by: z.string(),
+        name: z.string(),
+        context_length: z.number().int().nullable(),
+        pricing: Rates.describe("What the provider takes for one unit of each kind, without conditions."),
+        tollbooth: z.object({
+          is_free,
+          markup_class,
+          markup_rate,
+          pricing: Rates.describe("What the caller's credits pay: the same with the markup."),
+        }),
+      }),
+    ),
+  }),
+  faults: [],
 });

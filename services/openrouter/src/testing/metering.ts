@@ -4,6 +4,7 @@ import { OpenRouter } from "../client.ts";
 import { toBase64Url } from "../fernet.ts";
 import { Guards } from "../guard.ts";
 import { Listing } from "../listing.ts";
+import type { Models } from "../models.ts";
 import { Quotes } from "../quotes.ts";
 import { Secret } from "../secret.ts";
 import type { Metering } from "../settling.ts";
@@ -18,7 +19,7 @@ export const NEW_KEY = `k2:${toBase64Url(new Uint8Array(32).fill(2))}`;
 export async function meteringOn({
   url,
   ...ground
-}: Pick<Metering, "db" | "bus" | "log"> & { readonly url: string }): Promise<Metering> {
+}: Pick<Metering, "db" | "bus" | "log"> & { readonly url: string }): Promise<Metering & Models> {
   const openRouter = new OpenRouter(url);
   const listing = new Listing();
   listing.take(await openRouter.models());
@@ -29,7 +30,7 @@ export async function meteringOn({
     managedKey: new Secret(newKey("managed")),
     guards: new Guards(),
     quotes: new Quotes(ground.bus),
-    lengthsOf: (model) => listing.lengthsOf(model),
+    listing,
   };
 }
 

@@ -54,6 +54,30 @@ export const openRouterExamples: Examples = {
     },
   ),
   ...asked(
+    exchanges.listModels,
+    {},
+    {
+      object: "list",
+      data: [
+        {
+          id: "openai/gpt-4o-mini",
+          object: "model",
+          created: 1_721_260_800,
+          owned_by: "openai",
+          name: "OpenAI: GPT-4o-mini",
+          context_length: 128_000,
+          pricing: { input_token: "0.00000015", output_token: "0.0000006" },
+          tollbooth: {
+            is_free: false,
+            markup_class: "budget",
+            markup_rate: "0.05",
+            pricing: { input_token: "0.0000001575", output_token: "0.00000063" },
+          },
+        },
+      ],
+    },
+  ),
+  ...asked(
     openrouter.routeChat,
     {
       user_id: ALICE,

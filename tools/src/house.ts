@@ -40,7 +40,7 @@ export const HOUSE: Readonly<Record<string, Rooms>> = {
       "accounts", "body", "catalogue", "client", "conversation", "exchange", "exchanges", "guard", "listing", "metering", "models", "payer",
       "quotes", "reporting", "reserve", "routing", "settling", "sweeping", "vault",
     ],
-    stores: ["accounts.store", "requests.store", "laws"],
+    stores: ["accounts.store", "requests.store", "settings.store", "laws"],
     pure: ["answers", "bill", "estimate", "exact-json", "fernet", "price-sheet", "refusal", "remaining", "secret", "states", "told", "vault-keys"],
   },
   usage: {

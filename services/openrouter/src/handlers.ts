@@ -2,13 +2,14 @@
 import * as contracts from "@tollbooth/shared/contracts/openrouter";
 import { handle, type Endpoint } from "@tollbooth/shared/handler";
 import { keyed } from "@tollbooth/shared/idempotency";
-import { connect, notConnected, sync, tell, type Connecting } from "./accounts.ts";
+import { change, connect, notConnected, sync, tell, tellSettings, type Connecting } from "./accounts.ts";
 import { deleteAccount, readAccount } from "./accounts.store.ts";
 import type { Exchanges } from "./exchanges.ts";
 import type { Models } from "./models.ts";
 import { proxyEndpoints } from "./proxy-handlers.ts";
 import { route } from "./routing.ts";
 import { Secret } from "./secret.ts";
+import { readSettings } from "./settings.store.ts";
 import type { Metering } from "./settling.ts";
 
 /** Everything that the service answers. */
@@ -34,6 +35,15 @@ function ofUsers(connecting: Connecting): Endpoint[] {
     handle(contracts.deleteOpenRouterAccount, async ({ user_id }, context) => {
       if (!(await deleteAccount(db, context.onUser(user_id)))) throw notConnected();
       return { message: "the key is forgotten, and this user is no longer connected to OpenRouter" };
+    }),
+    handle(contracts.getOpenRouterSettings, async ({ user_id }, context) => {
+      const userId = context.onUser(user_id);
+      return tellSettings(userId, await readSettings(db, userId));
+    }),
+    handle(contracts.setOpenRouterSettings, (input, context) => {
+      const { user_id, auto_clamp: autoClamp, fallback_to_credits: fallbackToCredits } = input;
+      const changes = { userId: context.onUser(user_id), autoClamp, fallbackToCredits };
+      return change(db, changes, keyed(contracts.setOpenRouterSettings, input, context));
     }),
   ];
 }

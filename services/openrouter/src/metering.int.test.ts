@@ -1,5 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { createOpenRouterAccount } from "@tollbooth/shared/contracts/openrouter";
+import {
+  createOpenRouterAccount,
+  getOpenRouterSettings,
+  setOpenRouterSettings,
+} from "@tollbooth/shared/contracts/openrouter";
 import { Fault } from "@tollbooth/shared/fault";
 import { openMetered, COST, MODEL } from "./testing/metered.ts";
 import { codeOf, newKey, plain } from "./testing/service.ts";
@@ -108,6 +112,14 @@ describe("a user who has little", () => {
     expect([words > 100, Number(credits.of(userId).available) >= 0]).toEqual([true, true]);
   });
 
+  test("who wants his answers clamped gets as long a one as he can pay, whatever he asks for", async () => {
+    const userId = newUser("0.01");
+    await ask(setOpenRouterSettings, { auto_clamp: true }, plain(userId));
+    const { text, headers } = await chat(userId, { max_tokens: 100_000 });
+    const words = (JSON.parse(text) as { usage: { completion_tokens: number } }).usage.completion_tokens;
+    expect(String(words)).toBe(headers["X-Tollbooth-Affordable-Tokens"]);
+  });
+
   test("may ask 200 at once: as many are served as he can pay for", async () => {
     const one = 0.000616;
     const userId = newUser((one * 50).toFixed(12));
@@ -212,7 +224,33 @@ describe("a user's own key", () => {
       expect([credits.of(userId).holds, await stateOf(userId)]).toEqual([[], []]);
   });
 
+  test("that is revoked or empty is passed over where the user wants it so, and the client does not insist", async () => {
+    const [revoked, empty] = [await connect(), await connect("broke")];
+    await metered.revoke(revoked.key);
+    for (const { userId } of [revoked, empty]) {
+      await ask(setOpenRouterSettings, { fallback_to_credits: true }, plain(userId));
+      for (let i = 0; i < 2; i++) expect((await chat(userId)).headers["X-Tollbooth-Key"]).toBe("managed");
+      expect([credits.of(userId).holds, toldOf(userId).length]).toEqual([["captured", "captured"], 2]);
+      expect(await codeOf(chat(userId, {}, { key: "byok" }))).toMatch(/key_refused|insufficient_credits/);
+    }
+  });
+
   test("that was never connected cannot be insisted on", async () => {
     expect(await codeOf(open(newUser(), {}, { key: "byok" }))).toBe("key_refused");
   });
+});
+
+test("settings are both off, change one by one, and are the user's own", async () => {
+  const userId = newUser();
+  const settings = (input: object) => ask(setOpenRouterSettings, input, plain(userId));
+  expect(await ask(getOpenRouterSettings, {}, plain(userId))).toEqual({
+    user_id: userId,
+    auto_clamp: false,
+    fallback_to_credits: false,
+  });
+  await settings({ auto_clamp: true });
+  expect(await settings({ fallback_to_credits: true })).toMatchObject({ auto_clamp: true, fallback_to_credits: true });
+  await settings({ auto_clamp: false });
+  expect(await ask(getOpenRouterSettings, {}, plain(userId))).toMatchObject({ auto_clamp: false });
+  expect(await codeOf(ask(setOpenRouterSettings, { user_id: userId }, plain("somebody else")))).toBe("forbidden");
 });

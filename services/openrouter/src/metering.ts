@@ -12,9 +12,10 @@ import type { Wanted } from "./body.ts";
 import { converse } from "./conversation.ts";
 import { Exchange } from "./exchange.ts";
 import type { Exchanges } from "./exchanges.ts";
-import { choosePayer, type Payer } from "./payer.ts";
+import { choosePayer, fallsBack, type Payer } from "./payer.ts";
 import { beginRequest, markSent, releaseRequest, renameHold, type RequestKey } from "./requests.store.ts";
 import { ownTerms, reserve, termsOf, type Reserved, type Terms } from "./reserve.ts";
+import { readSettings } from "./settings.store.ts";
 import { failed, giveUp, type Agreed, type Metering } from "./settling.ts";
 
 export interface Asked extends RequestKey {
@@ -29,15 +30,17 @@ export interface Asked extends RequestKey {
  * `insufficient_credits` before anything is sent, and `idempotency_conflict` where this request was sent before.
  */
 export async function send(metering: Metering, exchanges: Exchanges, asked: Asked): Promise<Exchange> {
+  const agreed = await agree(metering, asked, await choosePayer(metering, asked.userId, asked.key));
+  const exchange = new Exchange();
+  exchanges.follow(agreed, run(metering, asked, agreed, { exchange, closing: exchanges.closing }));
+  return exchange;
+}
+
+async function agree(metering: Metering, asked: Asked, payer: Payer): Promise<Agreed> {
   const { userId, requestId, wanted } = asked;
   const startedMs = performance.now();
-  const payer = await choosePayer(metering, userId, asked.key);
   const terms = payer.name === "byok" ? ownTerms(metering, wanted) : await termsOf(metering, wanted);
-  const held = await claimed(metering, asked, payer, terms);
-  const exchange = new Exchange();
-  const agreed = { userId, requestId, payer, terms, ...held, startedMs };
-  exchanges.follow(agreed, run(metering, agreed, { exchange, wanted, closing: exchanges.closing }));
-  return exchange;
+  return { userId, requestId, payer, terms, ...(await claimed(metering, asked, payer, terms)), startedMs };
 }
 
 /** Claims a request and sets aside what it may cost. From then on it counts as sent. */
@@ -58,13 +61,14 @@ async function claimed(
     });
   crashPoint("metering.after-claim");
   if (bound === undefined || holdId === null) return { holdId: null, reserved: undefined };
+  const mayClamp = async () => terms.isPreset || (await readSettings(db, userId)).autoClamp;
   const second = async () => {
     holdId = newHoldId();
     await renameHold(db, request, holdId);
     return holdId;
   };
   try {
-    const reserved = await reserve(metering, userId, { ...terms, bound }, { first: holdId, second });
+    const reserved = await reserve(metering, userId, { ...terms, bound, mayClamp }, { first: holdId, second });
     crashPoint("metering.after-hold");
     if (!(await markSent(db, request)))
       throw new Fault("timeout", "there was no time left to send it", { retryAfterS: 1 });
@@ -81,25 +85,48 @@ function newHoldId(): string {
   return `openrouter:${uuidv7()}`;
 }
 
+interface Running {
+  readonly exchange: Exchange;
+  readonly closing: AbortSignal;
+}
+
 /** Whatever happens ends up in the exchange: nobody waits for this. */
-async function run(metering: Metering, agreed: Agreed, { exchange, wanted, closing }: Running): Promise<void> {
-  const { payer } = agreed;
-  const key = payer.name === "byok" ? payer.account.connectionId : payer.name;
+async function run(metering: Metering, asked: Asked, first: Agreed, running: Running): Promise<void> {
+  const { exchange } = running;
   try {
-    const ending = await metering.guards.inRoom(key, () =>
-      converse(metering, agreed, { exchange, wanted, closing, key }),
-    );
-    metered.inc({ payer: payer.name, outcome: ending });
-    exchange.end("done");
+    const fault = await tried(metering, asked, first, running);
+    const isPassedOn =
+      fault !== undefined && isOfOwnKey(first, fault) && (await fallsBack(metering, asked.userId, asked.key));
+    if (!isPassedOn) return exchange.end(fault ?? "done");
+    // Nothing was done, and the claim is given up: it is another request, which credits pay.
+    const second = await agree(metering, asked, await choosePayer(metering, asked.userId, "managed"));
+    exchange.end((await tried(metering, asked, second, running)) ?? "done");
   } catch (error) {
-    const fault = await failed(metering, agreed, error);
-    metered.inc({ payer: payer.name, outcome: fault.code });
-    exchange.end(fault);
+    exchange.end(Fault.from(error));
   }
 }
 
-interface Running {
-  readonly exchange: Exchange;
-  readonly wanted: Wanted;
-  readonly closing: AbortSignal;
+/** Sends a request; answers why it failed, where it did. */
+async function tried(
+  metering: Metering,
+  { wanted }: Asked,
+  agreed: Agreed,
+  running: Running,
+): Promise<Fault | undefined> {
+  const { payer } = agreed;
+  const key = payer.name === "byok" ? payer.account.connectionId : payer.name;
+  try {
+    const outcome = await metering.guards.inRoom(key, () => converse(metering, agreed, { ...running, wanted, key }));
+    metered.inc({ payer: payer.name, outcome });
+    return undefined;
+  } catch (error) {
+    const fault = await failed(metering, agreed, error);
+    metered.inc({ payer: payer.name, outcome: fault.code });
+    return fault;
+  }
+}
+
+/** OpenRouter does not serve the user's own key: it was revoked, or has nothing left. */
+function isOfOwnKey({ payer }: Agreed, { code }: Fault): boolean {
+  return payer.name === "byok" && (code === "key_refused" || code === "insufficient_credits");
 }

@@ -6,6 +6,7 @@ import type { z } from "zod";
 import { readAccount, type Account } from "./accounts.store.ts";
 import { keyRefused } from "./refusal.ts";
 import type { Secret } from "./secret.ts";
+import { readSettings } from "./settings.store.ts";
 import type { Vault } from "./vault.ts";
 
 /** Whose key OpenRouter is asked with. */
@@ -24,19 +25,28 @@ export interface Keys {
 const CONNECT = "connect a key of your own with POST /api/v1/credits/openrouter/create-account";
 
 /**
- * Who pays. A key that OpenRouter no longer takes is refused (`key_refused`), and never passed over: credits pay where the
- * user has connected no key, or where he says so.
+ * Who pays. A key that OpenRouter no longer takes is refused (`key_refused`), and not passed over: credits pay where the
+ * user has connected no key, where the client insists, or where the user's settings say so.
  */
 export async function choosePayer(keys: Keys, userId: string, wanted?: z.output<typeof PayerName>): Promise<Payer> {
   const account = wanted === "managed" ? undefined : await readAccount(keys.db, userId);
   if (account?.isActive === true) return { name: "byok", apiKey: keys.vault.open(userId, account.sealed), account };
-  if (account !== undefined) throw keyRefused();
+  if (account !== undefined && !(await fallsBack(keys, userId, wanted))) throw keyRefused();
   if (wanted === "byok") throw new Fault("key_refused", "there is no OpenRouter key of yours", { fix: CONNECT });
   if (keys.managedKey === undefined)
     throw new Fault("key_refused", "this platform has no OpenRouter key that your credits could pay for", {
       fix: CONNECT,
     });
   return { name: "managed", apiKey: keys.managedKey };
+}
+
+/** Whether credits pay where OpenRouter does not serve the user's own key: he wants it so, and the client does not insist. */
+export async function fallsBack(
+  { db }: Pick<Keys, "db">,
+  userId: string,
+  wanted: z.output<typeof PayerName> | undefined,
+): Promise<boolean> {
+  return wanted === undefined && (await readSettings(db, userId)).fallbackToCredits;
 }
 
 /** The key that a request was sent with; undefined where it is not there any more. */

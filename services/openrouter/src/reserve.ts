@@ -15,6 +15,9 @@ export interface Pricing {
   readonly listing: Pick<Listing, "lengthsOf">;
 }
 
+/** Whether a shorter answer is as good where more cannot be paid for: asked only where it cannot. */
+type MayClamp = () => Promise<boolean>;
+
 /** What a request may cost, and how long its answer may be. */
 export interface Terms {
   /** Undefined for what is free, and for what the user's own key pays. */
@@ -80,7 +83,11 @@ function lengthOf({ outputTokens }: Wanted, lengths: readonly Lengths[]) {
 export async function reserve(
   { bus }: Pick<Pricing, "bus">,
   userId: string,
-  { bound, outputTokens, isPreset }: Terms & { readonly bound: Bound },
+  {
+    bound,
+    outputTokens,
+    mayClamp,
+  }: Pick<Terms, "outputTokens"> & { readonly bound: Bound; readonly mayClamp: MayClamp },
   holdIds: { readonly first: string; readonly second: () => Promise<string> },
 ): Promise<Reserved> {
   const hold = async (holdId: string, tokens: number): Promise<Reserved> => {
@@ -99,7 +106,7 @@ export async function reserve(
   } catch (error) {
     const affordable = affordableIn(error, bound);
     if (affordable === undefined) throw error;
-    if (!isPreset || affordable === 0) throw refused(error as Fault, affordable);
+    if (affordable === 0 || !(await mayClamp())) throw refused(error as Fault, affordable);
     return hold(await holdIds.second(), affordable);
   }
 }

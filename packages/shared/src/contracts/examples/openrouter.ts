@@ -15,6 +15,7 @@ const ACCOUNT = {
   updated_at: NOW,
   key_hint: "4f9c",
 };
+const SETTINGS = { user_id: ALICE, auto_clamp: true, fallback_to_credits: false };
 const EXCHANGE = "0d4b3a52-6a39-4a0f-8d0c-3a2f9c0e2b7d";
 const MODEL = { model: "openai/gpt-4o-mini" };
 
@@ -37,6 +38,8 @@ export const openRouterExamples: Examples = {
       message: "the key is forgotten, and this user is no longer connected to OpenRouter",
     },
   ),
+  ...asked(openrouter.getOpenRouterSettings, {}, SETTINGS),
+  ...asked(openrouter.setOpenRouterSettings, { auto_clamp: true }, SETTINGS),
   ...asked(openrouter.modelMarkup, MODEL, { ...MODEL, markup_class: "budget", markup_rate: "0.05" }),
   ...asked(openrouter.freeModel, MODEL, { ...MODEL, is_free: false }),
   ...asked(

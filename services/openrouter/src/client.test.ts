@@ -1,5 +1,7 @@
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import { Fault } from "@tollbooth/shared/fault";
 import { OpenRouter, wasNotSent } from "./client.ts";
@@ -9,6 +11,8 @@ import { Secret } from "./secret.ts";
 const fake = await startFakeOpenRouter();
 afterAll(() => fake.close());
 const openRouter = new OpenRouter(fake.url);
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
 const key = (...words: string[]) => new Secret(["sk-or-v1", ...words, "0123456789"].join("-"));
 const CHAT = { model: "openai/gpt-4o-mini", messages: [{ role: "user", content: "x".repeat(40) }], max_tokens: 3 };
 
@@ -70,6 +74,22 @@ describe("a chat", () => {
     const bill = await openRouter.bill(key(), generationId ?? "");
     expect(bill).toMatchObject({ model: CHAT.model, generationId, usage: { promptTokens: 10, completionTokens: 3 } });
     expect(bill?.usage?.cost?.toFixed()).toBe("0.0000033");
+  });
+
+  test("is there too when it is read a while later, however much memory was cleared meanwhile", async () => {
+    const signal = AbortSignal.timeout(5_000);
+    const asked = await Promise.all(
+      Array.from({ length: 20 }, () => openRouter.ask(key(), "/chat/completions", JSON.stringify(CHAT), signal)),
+    );
+    for (let i = 0; i < 5; i++) {
+      collectGarbage();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    for (const { texts } of asked) {
+      let text = "";
+      for await (const part of texts) text += part;
+      expect(text).toContain("word word word");
+    }
   });
 
   test("that OpenRouter has no bill of has none", async () => {

@@ -96,10 +96,10 @@ export class OpenRouter {
     body: string,
     signal: AbortSignal,
   ): Promise<Answering> {
-    return this.#answered({ method: "POST", path, apiKey, body, signal }, async ({ headers, body: stream }) => ({
-      generationId: headers.get("x-generation-id") ?? undefined,
-      isStream: headers.get("content-type")?.startsWith("text/event-stream") ?? false,
-      texts: textsOf(stream),
+    return this.#answered({ method: "POST", path, apiKey, body, signal }, async (response) => ({
+      generationId: response.headers.get("x-generation-id") ?? undefined,
+      isStream: response.headers.get("content-type")?.startsWith("text/event-stream") ?? false,
+      texts: textsOf(response),
     }));
   }
 
@@ -152,21 +152,28 @@ export class OpenRouter {
   }
 }
 
-async function received({ body }: Response): Promise<Received> {
+async function received(response: Response): Promise<Received> {
   let text = "";
-  for await (const part of textsOf(body)) text += part;
+  for await (const part of textsOf(response)) text += part;
   return { text, json: readExact(text) };
 }
 
-/** The text of a body of bounded size, as it comes. */
-async function* textsOf(body: Response["body"]): AsyncGenerator<string> {
+/**
+ * The text of an answer of bounded size, as it comes. Its body is taken hold of at once: one that nobody has begun to read
+ * is cancelled, and reads as empty, as soon as the Response is collected as garbage.
+ */
+function textsOf({ body }: Response): AsyncIterable<string> {
+  return decoded(body === null ? [] : body.values());
+}
+
+async function* decoded(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let bytes = 0;
   try {
-    for await (const chunk of body ?? []) {
-      bytes += (chunk as Uint8Array).length;
+    for await (const chunk of chunks) {
+      bytes += chunk.length;
       if (bytes > ANSWER_MAX_BYTES) throw new Error(`the answer has more than ${ANSWER_MAX_BYTES} bytes`);
-      yield decoder.decode(chunk as Uint8Array, { stream: true });
+      yield decoder.decode(chunk, { stream: true });
     }
   } catch (error) {
     throw unknown(error);

@@ -44,7 +44,10 @@ async function whole(metering: Metering, agreed: Agreed, exchange: Exchange, ans
   let text = "";
   for await (const part of answering.texts) text += part;
   const told = toldIn(text);
-  if (told === undefined) throw new Fault("timeout", "OpenRouter's answer could not be read", { retryAfterS: 1 });
+  if (told === undefined) {
+    const cause = new Error(`an answer of ${text.length} characters is no answer that we know: ${text.slice(-60)}`);
+    throw new Fault("timeout", "OpenRouter's answer could not be read", { retryAfterS: 1, cause });
+  }
   // A provider's failure may come as a success: without a use it has cost nothing.
   if (told.failure !== undefined && told.usage === undefined) throw refusal(told.failure);
   const generationId = answering.generationId ?? told.generationId;

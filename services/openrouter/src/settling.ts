@@ -101,9 +101,11 @@ export function named({ db }: Metering, agreed: Agreed, generationId: string): P
 /** What failed before there was an answer: settles what that means, and answers what the user is told. */
 export async function failed(metering: Metering, agreed: Agreed, error: unknown): Promise<Fault> {
   const { db, log } = metering;
-  const { payer } = agreed;
+  const { payer, userId, requestId } = agreed;
   const fault = Fault.from(error);
   if (fault.code === "internal") log.error({ err: error }, "a request failed by a mistake of ours");
+  if (fault.code === "timeout")
+    log.warn({ err: fault.more.cause ?? fault, userId, requestId }, "nobody knows what became of a request");
   try {
     if (fault.code === "key_refused" && payer.name === "byok")
       await saveSync(db, payer.account, { isActive: false, remaining: null });

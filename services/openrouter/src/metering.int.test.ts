@@ -252,5 +252,7 @@ test("settings are both off, change one by one, and are the user's own", async (
   expect(await settings({ fallback_to_credits: true })).toMatchObject({ auto_clamp: true, fallback_to_credits: true });
   await settings({ auto_clamp: false });
   expect(await ask(getOpenRouterSettings, {}, plain(userId))).toMatchObject({ auto_clamp: false });
-  expect(await codeOf(ask(setOpenRouterSettings, { user_id: userId }, plain("somebody else")))).toBe("forbidden");
+  expect(await codeOf(settings({}))).toBe("invalid_request");
+  const anothers = ask(setOpenRouterSettings, { user_id: userId, auto_clamp: true }, plain("somebody else"));
+  expect(await codeOf(anothers)).toBe("forbidden");
 });

@@ -40,8 +40,8 @@ async function events(user: Person): Promise<number | undefined> {
   const { status, json } = await user.ask(usageSummary);
   return status === 200 ? (json as { total_events: number }).total_events : undefined;
 }
-const becomes = async (user: Person, count: number) =>
-  expect(await until(async () => (await events(user)) === count, WITHIN_MS)).toBe(true);
+const becomes = async (user: Person, count: number, withinMs = WITHIN_MS) =>
+  expect(await until(async () => (await events(user)) === count, withinMs)).toBe(true);
 /** Settles when the service answers; the gateway's word for it may be a second old. */
 const answers = async (user: Person) =>
   expect(await until(async () => (await user.ask(getOpenRouterAccount)).status === 200, WITHIN_MS)).toBe(true);
@@ -85,7 +85,7 @@ describe("a chat on a user's own key", () => {
     const { user } = await connected();
     await platform.part("usage").stop();
     await chat(user, "away");
-    await expect(chat(user, "away")).rejects.toThrow("this request_id was sent before");
+    await expect(chat(user, "away")).rejects.toThrow("was sent before");
     await platform.part("usage").start();
     await becomes(user, 1);
   });
@@ -103,18 +103,30 @@ describe("a chat on a user's own key", () => {
 
   test("is recorded once when the service dies before it has noted that usage has it", async () => {
     const { user } = await connected();
-    await diesAt("reporting.before-mark", user, async () => void (await chat(user)));
+    await diesAt("reporting.before-mark", user, async () => {
+      await expect(chat(user, somebody("request"), 2_000)).rejects.toThrow("was not answered in time");
+    });
     expect(await until(async () => (await untold(user)) === 0, WITHIN_MS)).toBe(true);
     expect(await events(user)).toBe(1);
   });
 
-  test("is not sent again when the service dies with the answer: its asker learns that it was sent", async () => {
+  test("is not sent again when the service dies with the answer: its bill is looked up", async () => {
     const { user } = await connected();
-    await diesAt("routing.after-answer", user, async () => {
+    await diesAt("settling.after-answer", user, async () => {
       await expect(chat(user, "lost", 2_000)).rejects.toThrow("was not answered in time");
     });
-    await expect(chat(user, "lost")).rejects.toThrow("this request_id was sent before");
-    expect(await events(user)).toBe(0);
+    await expect(chat(user, "lost")).rejects.toThrow("was sent before");
+    // Its process says for 30 s that it has it in its hands.
+    await becomes(user, 1, 45_000);
+  });
+
+  test("is recorded once when the service dies before it has told usage", async () => {
+    const { user } = await connected();
+    await diesAt("settling.after-keep", user, async () => {
+      await expect(chat(user, "kept", 2_000)).rejects.toThrow("was not answered in time");
+    });
+    await becomes(user, 1);
+    expect(await untold(user)).toBe(0);
   });
 
   test("finds out that the key was revoked, and the user sees it", async () => {

@@ -12,7 +12,13 @@ const POINTS = {
   coupons: ["redeeming.before-commit", "redeeming.after-commit"],
 } satisfies Partial<Record<Service, string[]>>;
 /** Nobody in this traffic chats on his own key: e2e/byok.test.ts does, and dies there. */
-const OF_CHATS = ["routing.after-answer", "reporting.before-mark"];
+const OF_CHATS = [
+  "metering.after-claim",
+  "metering.after-hold",
+  "settling.after-answer",
+  "settling.after-keep",
+  "reporting.before-mark",
+];
 
 const NTH_MAX = 3;
 
@@ -23,7 +29,10 @@ test("every crash point of the code is hit by a test", () => {
     [...text.matchAll(/crashPoint\("([^"]+)"\)/g)].map(([, name]) => name),
   );
   expect(new Set(named)).toEqual(new Set([...Object.values(POINTS).flat(), ...OF_CHATS]));
-  const chats = readSources().find(({ path }) => path === "e2e/byok.test.ts")?.text ?? "";
+  const chats = readSources()
+    .filter(({ path }) => path === "e2e/byok.test.ts" || path === "e2e/proxy.test.ts")
+    .map(({ text }) => text)
+    .join("\n");
   expect(OF_CHATS.filter((point) => !chats.includes(`diesAt("${point}"`))).toEqual([]);
 });
 

@@ -51,4 +51,26 @@ export const openRouterStories: readonly Story[] = [
     ofAThing: true,
     refusals: {},
   },
+  {
+    route: "GET /openrouter/settings",
+    command: openrouter.getOpenRouterSettings,
+    owner: "openrouter",
+    ...WHO.read,
+    // Who has set nothing has it as preset, whoever he is.
+    admin: [200, 200, 200],
+    inputs: [{}, {}],
+    ...NO_BODY,
+    refusals: {},
+  },
+  {
+    route: "POST /openrouter/settings",
+    command: openrouter.setOpenRouterSettings,
+    owner: "openrouter",
+    ...WHO.read,
+    admin: [200, 200, 200],
+    inputs: [{ auto_clamp: true }, { fallback_to_credits: true }],
+    bodyMaxBytes: 100_000,
+    takesMetadata: false,
+    refusals: {},
+  },
 ];

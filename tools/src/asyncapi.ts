@@ -57,10 +57,13 @@ export function asyncapi({ commands, events, reports }: Words): JsonSchema {
 
 function addCommand({ book, channels, operations }: Parts, tag: string, command: Command): void {
   const { subject, summary, access } = command;
-  const [name, answer] = [nameOf(subject), `${nameOf(subject)}Answer`];
+  const name = nameOf(subject.replace(".*", ""));
+  const answer = `${name}Answer`;
   const shown = examples[subject];
+  const isOfOne = subject.endsWith(".*");
   channels[name] = {
-    address: subject,
+    address: subject.replace("*", "{process}"),
+    ...(isOfOne && { parameters: { process: { description: "The process that can answer it, as it said itself." } } }),
     messages: {
       request: {
         name: subject,

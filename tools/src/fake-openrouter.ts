@@ -1,6 +1,6 @@
 /** `npm run fake-openrouter`: an OpenRouter that costs nothing, until Ctrl-C. */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { FAKE_KEY_WORDS, startFakeOpenRouter } from "@tollbooth/openrouter/fake";
+import { FAKE_KEY_WORDS, FAKE_REQUEST_WORDS, startFakeOpenRouter } from "@tollbooth/openrouter/fake";
 
 const command: Command = new Command("npm run fake-openrouter --")
   .description(
@@ -13,6 +13,7 @@ const { url } = await startFakeOpenRouter(command.opts<{ port: number }>().port)
   command.error(error.message),
 );
 const words = Object.entries(FAKE_KEY_WORDS).map(([word, does]) => `  sk-or-v1-${word}-12345678`.padEnd(36) + does);
+const requestWords = Object.entries(FAKE_REQUEST_WORDS).map(([word, does]) => `  ${word}`.padEnd(36) + does);
 console.log(`A fake OpenRouter is at ${url}
 
   OPENROUTER_BASE_URL=${url} npm start
@@ -20,6 +21,10 @@ console.log(`A fake OpenRouter is at ${url}
 It takes every key that begins with sk-or-v1-, with 100 dollars on it. These are special:
 
 ${words.join("\n")}
+
+A request whose "user" has one of these words is special too:
+
+${requestWords.join("\n")}
 `);
 
 function portNumber(text: string): number {

@@ -34,11 +34,14 @@ export const HOUSE: Readonly<Record<string, Rooms>> = {
   },
   openrouter: {
     // The fake OpenRouter and the rotation of keys are programs too: tools/ starts them.
-    main: ["main", "config", "fake", "fake-models", "rotation"],
-    doors: ["handlers"],
-    middle: ["accounts", "catalogue", "client", "quotes", "reporting", "routing", "vault"],
-    stores: ["accounts.store", "requests.store", "laws"],
-    pure: ["answers", "bill", "fernet", "price-sheet", "refusal", "remaining", "secret", "vault-keys"],
+    main: ["main", "config", "fake", "fake-chat", "fake-models", "rotation"],
+    doors: ["handlers", "proxy-handlers"],
+    middle: [
+      "accounts", "body", "catalogue", "client", "conversation", "exchange", "exchanges", "guard", "listing", "metering", "models", "payer",
+      "quotes", "reporting", "reserve", "routing", "settling", "sweeping", "vault",
+    ],
+    stores: ["accounts.store", "requests.store", "settings.store", "laws"],
+    pure: ["answers", "bill", "estimate", "exact-json", "fernet", "price-sheet", "refusal", "remaining", "secret", "states", "told", "vault-keys"],
   },
   usage: {
     main: ["main", "config"],
@@ -50,7 +53,10 @@ export const HOUSE: Readonly<Record<string, Rooms>> = {
   gateway: {
     main: ["main", "config"],
     doors: ["app"],
-    middle: ["answer", "auth", "documents", "door", "guesses", "health", "input", "limits", "pages", "problem", "rest", "server", "trail"],
+    middle: [
+      "answer", "auth", "documents", "door", "guesses", "health", "input", "limits", "openai-errors", "pages", "problem", "proxy", "proxy-body",
+      "proxy-routes", "rest", "server", "trail",
+    ],
     stores: [],
     pure: ["idempotency", "openapi", "operation", "outside", "refusals", "routes"],
   },
@@ -61,6 +67,8 @@ export const PURE_IMPORTS = [
   /^@tollbooth\/shared\/(money|fault|pricing|contract|document|contracts\/\w+)$/,
   /^zod$/,
   /^@pydantic\/genai-prices$/,
+  // A parser that keeps numbers as texts.
+  /^lossless-json$/,
   // sha256 is a function of its argument; what makes chance is looked for below.
   /^node:crypto$/,
 ];
@@ -93,7 +101,8 @@ export const OWNERS: Readonly<Record<string, RegExp>> = {
   "jose": /^(services\/gateway\/src\/auth|tools\/src\/jwt)\.ts$/,
   "commander": /^tools\//,
   "@pydantic/genai-prices": /^services\/usage\//,
-  "lossless-json": /^services\/openrouter\/src\/(client|fake)\.ts$/,
+  "lossless-json": /^services\/openrouter\/src\/(exact-json|fake)\.ts$/,
+  "cockatiel": /^services\/openrouter\/src\/guard\.ts$/,
 };
 
 /** Names that say what kind of thing a file is, or nothing: they attract whatever has no home. */

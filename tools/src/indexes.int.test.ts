@@ -52,9 +52,10 @@ const queries: Readonly<Record<Owner, Readonly<Record<string, string>>>> = {
   },
   openrouter: {
     openrouter_accounts_pkey:    "select user_id, vault_key_id, sealed_key from openrouter_accounts where vault_key_id <> 'a' and user_id > 'ann' order by user_id limit 100 for update",
-    routed_requests_pkey:        "update routed_requests set recorded_at = clock_timestamp() where user_id = 'ann' and request_id = 'r'",
-    routed_requests_due:         "select user_id, request_id, report from routed_requests where report is not null and recorded_at is null and next_at <= clock_timestamp() order by next_at limit 50",
-    routed_requests_age:         "select ctid from routed_requests where started_at < now() - interval '100 days' and (report is null or recorded_at is not null) limit 5000",
+    openrouter_settings_pkey:    "select auto_clamp, fallback_to_credits from openrouter_settings where user_id = 'ann'",
+    routed_requests_pkey:        "update routed_requests set state = 'recorded' where user_id = 'ann' and request_id = 'r' and state = 'answered'",
+    routed_requests_due:         "select user_id, request_id, report from routed_requests where state not in ('recorded', 'lost') and next_at <= clock_timestamp() order by next_at limit 20",
+    routed_requests_age:         "select ctid from routed_requests where started_at < now() - interval '100 days' and state in ('recorded', 'lost') limit 5000",
   },
   coupons: {
     coupon_codes_code_key:       "select * from coupon_codes where code = any('{A,B}') order by code for update",

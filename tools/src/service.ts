@@ -14,7 +14,7 @@ const PRIVATE: Readonly<Record<Service, readonly string[]>> = {
   credits: ["CREDITS_DATABASE_URL"],
   usage: ["USAGE_DATABASE_URL"],
   coupons: ["COUPONS_DATABASE_URL"],
-  openrouter: ["OPENROUTER_DATABASE_URL", "OPENROUTER_VAULT_KEYS", "OPENROUTER_VAULT_KEYS_FILE"],
+  openrouter: ["OPENROUTER_API_KEY", "OPENROUTER_DATABASE_URL", "OPENROUTER_VAULT_KEYS", "OPENROUTER_VAULT_KEYS_FILE"],
   gateway: ["AUTH_JWT_SECRET"],
 };
 

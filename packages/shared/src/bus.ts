@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { connect, ErrorCode, Events, NatsError, type NatsConnection } from "nats";
 import type { z } from "zod";
-import type { Ask, Command } from "./contract.ts";
+import { addressOf, type Ask, type Command } from "./contract.ts";
 import { Fault } from "./fault.ts";
 import type { Endpoint, Reply } from "./handler.ts";
 import type { Log } from "./log.ts";
@@ -150,7 +150,7 @@ function forward(bus: Bus, contract: Command, body: string, ask: Partial<Ask>): 
       const headers = encodeAsk({ ...ask, requestId: ask.requestId ?? randomUUID(), deadlineMs });
       await endOfTurn();
       const message = await bus
-        .whileConnected(() => bus.connection.request(subject, body, { timeout, headers }))
+        .whileConnected(() => bus.connection.request(addressOf(contract), body, { timeout, headers }))
         .catch((cause: unknown) => unanswered(contract, cause));
       return decodeReply(message);
     },

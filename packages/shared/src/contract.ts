@@ -21,8 +21,10 @@ export interface Route {
 
 export interface Command<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.ZodType> {
   readonly kind: "command";
-  /** `noun.verb`: the NATS subject that answers it. */
+  /** `noun.verb`: the NATS subject that answers it. `*` stands for the one process that can. */
   readonly subject: string;
+  /** That process, where the subject has a place for it. */
+  readonly process?: string;
   readonly summary: string;
   readonly access: Access;
   readonly http?: Route;
@@ -51,6 +53,16 @@ export function command<I extends z.ZodType, O extends z.ZodType>(
   contract: Omit<Command<I, O>, "kind">,
 ): Command<I, O> {
   return { kind: "command", ...contract };
+}
+
+/** The same command, answered by this process of its service and no other. */
+export function answeredBy<C extends Command>(contract: C, process: string): C {
+  return { ...contract, process };
+}
+
+/** The subject on the wire. */
+export function addressOf({ subject, process }: Command): string {
+  return process === undefined ? subject : subject.replace("*", process);
 }
 
 /** Declares a fact that a service tells. */

@@ -56,6 +56,20 @@ export const rateLimited = new Counter({
   labelNames: ["limit"],
 });
 
+export const metered = new Counter({
+  name: "tollbooth_openrouter_requests_total",
+  help: "Requests that OpenRouter was asked; outcome is how it ended, or the code of the refusal",
+  labelNames: ["payer", "outcome"],
+});
+export const requestsLost = new Counter({
+  name: "tollbooth_openrouter_lost_total",
+  help: "Requests whose bill OpenRouter never told: nobody was charged for them",
+});
+export const freeBilled = new Counter({
+  name: "tollbooth_openrouter_free_billed_total",
+  help: "Requests that were shown as free and that OpenRouter billed: the platform's loss",
+});
+
 /** Measures a request: `work` is timed, and its outcome is `ok` or the code of what it throws. */
 export async function timed<T>(duration: typeof askDuration, subject: string, work: () => Promise<T>): Promise<T> {
   const end = duration.startTimer({ subject });

@@ -1,5 +1,6 @@
 /** The answering side: requests come in on the contracts' subjects, are put through their endpoints, and are answered. */
 import { headers as natsHeaders, type NatsConnection, type ServiceMsg } from "nats";
+import { addressOf } from "./contract.ts";
 import { Fault } from "./fault.ts";
 import type { Endpoint, Reply } from "./handler.ts";
 import type { Log } from "./log.ts";
@@ -23,7 +24,7 @@ export async function serve(
   const micro = await connection.services.add({ name: service, version: "0.1.0", queue: service });
   const inHand = new Set<Promise<void>>();
   for (const endpoint of endpoints) {
-    const { subject } = endpoint.contract;
+    const subject = addressOf(endpoint.contract);
     micro.addEndpoint(subject.replaceAll(".", "-"), {
       subject,
       handler: (error, message) => {

@@ -13,6 +13,7 @@ import { openDoor } from "./door.ts";
 import { Guesses } from "./guesses.ts";
 import { buildPages } from "./pages.ts";
 import { refuser } from "./problem.ts";
+import { proxyHandler } from "./proxy-routes.ts";
 import { PREFIX, restHandler } from "./rest.ts";
 import { trail } from "./trail.ts";
 
@@ -31,7 +32,7 @@ export interface Parts {
     | "TRUST_PROXY"
     | "GATEWAY_METRICS_PORT"
   >;
-  readonly bus: Pick<Bus, "forward" | "connected" | "ping">;
+  readonly bus: Pick<Bus, "ask" | "forward" | "connected" | "ping">;
   readonly auth: Auth;
   readonly log: Log;
   /** What each service answers. */
@@ -41,19 +42,21 @@ export interface Parts {
 /** Builds the application; it listens nowhere yet. */
 export function buildApp({ config, bus, auth, log, commands }: Parts): RequestListener {
   const refuse = refuser(log);
+  const admit = openDoor(auth, config);
   const pages = buildPages({ bus, commands, withMetrics: config.GATEWAY_METRICS_PORT === undefined, refuse });
   const api = restHandler({
     bus,
     commands: Object.values(commands).flat(),
     requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
     guesses: new Guesses(config.RATE_LIMIT_GUESSES, GUESSES_WINDOW_S),
-    admit: openDoor(auth, config),
+    admit,
     refuse,
   });
+  const proxy = proxyHandler({ bus, log, admit, refuse, requestTimeoutMs: config.REQUEST_TIMEOUT_MS });
   const route = (req: IncomingMessage, res: Answer) => {
     req.url = localPart(req.url ?? "");
     if (req.url.startsWith(`${PREFIX}/`)) api(req, res);
-    else pages(req, res);
+    else if (!proxy(req, res)) pages(req, res);
   };
   const fromPages = config.CORS_ORIGINS.length > 0 ? cors(corsOptions(config.CORS_ORIGINS)) : undefined;
   const protection = protectingHeaders();
@@ -79,12 +82,31 @@ function protectingHeaders(): Map<string, string> {
   return new Map(Object.entries(answer.getHeaders()).map(([name, value]) => [name, String(value)]));
 }
 
+const ALLOWED_HEADERS = [
+  "Authorization",
+  "Content-Type",
+  "Idempotency-Key",
+  "X-Request-Id",
+  "X-Tollbooth-Key",
+  "Traceparent",
+  "Tracestate",
+];
+const EXPOSED_HEADERS = [
+  "Idempotency-Replayed",
+  "Link",
+  "RateLimit",
+  "RateLimit-Policy",
+  "Retry-After",
+  "X-Request-Id",
+  ...["Affordable-Tokens", "Balance", "Cost", "Free", "Key", "Request-Id"].map((name) => `X-Tollbooth-${name}`),
+];
+
 function corsOptions(origins: readonly string[]): cors.CorsOptions {
   return {
     origin: [...origins],
     methods: ["GET", "POST", "DELETE"],
-    allowedHeaders: ["Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id", "Traceparent", "Tracestate"],
-    exposedHeaders: ["Idempotency-Replayed", "Link", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"],
+    allowedHeaders: [...ALLOWED_HEADERS],
+    exposedHeaders: [...EXPOSED_HEADERS],
     maxAge: 600,
   };
 }

@@ -2,7 +2,11 @@
 import { newId } from "@tollbooth/shared/id";
 import type { z } from "zod";
 import { printInstant } from "@tollbooth/shared/contract";
-import type { OpenRouterAccount, syncOpenRouterAccount } from "@tollbooth/shared/contracts/openrouter";
+import type {
+  OpenRouterAccount,
+  OpenRouterSettings,
+  syncOpenRouterAccount,
+} from "@tollbooth/shared/contracts/openrouter";
 import type { Db, Tx } from "@tollbooth/shared/db";
 import { Fault } from "@tollbooth/shared/fault";
 import { Reply } from "@tollbooth/shared/handler";
@@ -12,6 +16,7 @@ import { clockMs, readAccount, saveConnection, saveSync, type Account } from "./
 import type { OpenRouter } from "./client.ts";
 import { remainingOf } from "./remaining.ts";
 import type { Secret } from "./secret.ts";
+import { changeSettings, type Changes, type Settings } from "./settings.store.ts";
 import type { Vault } from "./vault.ts";
 
 export interface Connecting {
@@ -125,6 +130,26 @@ function refused(error: unknown): undefined {
 
 function isRefusedKey(error: unknown): boolean {
   return error instanceof Fault && error.code === "key_refused";
+}
+
+/** Changes what is named of a user's settings. */
+export function change(
+  db: Db,
+  { userId, ...changes }: { readonly userId: string } & Changes,
+  key: Keyed | undefined,
+): Promise<Reply> {
+  return once(db, key, async () => async (tx) => {
+    const settings = await changeSettings(tx, userId, changes);
+    return new Reply(JSON.stringify(tellSettings(userId, settings)));
+  });
+}
+
+/** A user's settings as they are told. */
+export function tellSettings(
+  userId: string,
+  { autoClamp, fallbackToCredits }: Settings,
+): z.input<typeof OpenRouterSettings> {
+  return { user_id: userId, auto_clamp: autoClamp, fallback_to_credits: fallbackToCredits };
 }
 
 /** Prepares, then writes in one transaction with the key's memory; a key that has an answer gets it again, and nothing is prepared. */

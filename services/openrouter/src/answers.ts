@@ -71,9 +71,39 @@ const ChatUsage = z
     upstreamCost: usage.cost_details?.upstream_inference_cost ?? null,
   }));
 
-/** POST /chat/completions, as far as it is not passed on unread. */
+/** POST /chat/completions and /embeddings, and each chunk of a stream, as far as they are not passed on unread. */
 export const ChatAnswer = z.object({
-  id: z.string().nullish(),
+  id: z.string().min(1).max(255).nullish().catch(undefined),
   model: z.string().min(1).max(255),
   usage: ChatUsage.nullish(),
 });
+
+/** GET /generation: a bill. */
+export const GenerationAnswer = z
+  .object({
+    data: z.object({
+      id: z.string(),
+      model: z.string().min(1).max(255),
+      total_cost: Figure,
+      is_byok: z.boolean(),
+      upstream_inference_cost: Figure.nullish(),
+      native_tokens_prompt: Count,
+      native_tokens_completion: Count,
+      native_tokens_cached: Count,
+      native_tokens_reasoning: Count,
+    }),
+  })
+  .transform(({ data }) => ({
+    generationId: data.id,
+    model: data.model,
+    usage: {
+      promptTokens: data.native_tokens_prompt,
+      completionTokens: data.native_tokens_completion,
+      cachedTokens: data.native_tokens_cached,
+      cacheWriteTokens: 0,
+      reasoningTokens: data.native_tokens_reasoning,
+      cost: data.total_cost,
+      isByok: data.is_byok,
+      upstreamCost: data.upstream_inference_cost ?? null,
+    } satisfies UsageFacts,
+  }));

@@ -1,9 +1,19 @@
 import { expect, test } from "vitest";
 import { UsageReport } from "@tollbooth/shared/contracts/usage";
 import { decimal } from "@tollbooth/shared/money";
-import { reportOf, type UsageFacts } from "./bill.ts";
+import { reportOf, type Served, type UsageFacts } from "./bill.ts";
 
-const chat = { userId: "ann", requestId: "r1", model: "openai/gpt-4.1", generationId: "gen-1", atMs: 1000 };
+const chat: Served = {
+  userId: "ann",
+  requestId: "r1",
+  payer: "byok",
+  holdId: null,
+  isFree: false,
+  model: "openai/gpt-4.1",
+  generationId: "gen-1",
+  ending: "completed",
+  atMs: 1000,
+};
 const used: UsageFacts = {
   promptTokens: 20,
   completionTokens: 10,
@@ -44,6 +54,16 @@ test("a report names its event by the request, and tells the tokens", () => {
     cached_tokens: 5,
     reasoning_tokens: 4,
     occurred_at: "1970-01-01T00:00:01.000Z",
-    metadata: { generation_id: "gen-1" },
+    metadata: { generation_id: "gen-1", status: "completed", is_byok: false },
+  });
+});
+
+test("a report of what credits pay names the hold; one of what was shown as free says so", () => {
+  const managed = reportOf({ ...chat, payer: "managed", holdId: "h1", latencyMs: 900, firstTokenMs: 200 }, used);
+  expect(managed).toMatchObject({ hold_id: "h1", metadata: { latency_ms: 900, first_token_ms: 200 } });
+  expect("byok" in managed || "is_free" in managed).toBe(false);
+  expect(reportOf({ ...chat, payer: "managed", isFree: true }, used)).toMatchObject({
+    is_free: true,
+    provider_cost: "0.001200000000",
   });
 });

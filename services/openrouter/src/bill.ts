@@ -1,4 +1,4 @@
-/** What a chat on a user's own key used and what it cost him, as usage is told it. Pure. */
+/** What a request used and what it cost, as usage is told it. Pure. */
 import { printInstant } from "@tollbooth/shared/contract";
 import type { UsageReport } from "@tollbooth/shared/contracts/usage";
 import { print, round12, ZERO, type Money } from "@tollbooth/shared/money";
@@ -19,22 +19,33 @@ export interface UsageFacts {
   readonly upstreamCost: Money | null;
 }
 
-/** A chat that was answered. */
-export interface Answered {
+/** How a request ended: answered whole, its client gone before, broken off, or its bill asked for afterwards. */
+export type Ending = "completed" | "left" | "broken" | "looked up";
+
+/** A request that was served. */
+export interface Served {
   readonly userId: string;
   readonly requestId: string;
+  readonly payer: "byok" | "managed";
+  readonly holdId: string | null;
+  /** It was shown as free. */
+  readonly isFree: boolean;
   /** The one that served, of whatever was asked. */
   readonly model: string;
   readonly generationId: string | null;
+  readonly ending: Ending;
   readonly atMs: number;
+  /** Until the answer's end and until its first token; undefined where nobody measured. */
+  readonly latencyMs?: number | undefined;
+  readonly firstTokenMs?: number | undefined;
 }
 
 /** Who reports: the name of our events' source. */
 export const SOURCE = "openrouter";
 
-/** The report of a chat: the same however often it is told. */
-export function reportOf(answered: Answered, used: UsageFacts): z.input<typeof UsageReport> {
-  const { userId, requestId, model, generationId, atMs } = answered;
+/** The report of a request: the same however often it is told. */
+export function reportOf(served: Served, used: UsageFacts): z.input<typeof UsageReport> {
+  const { userId, requestId, payer, holdId, isFree, model, generationId, ending, atMs } = served;
   const cost = costOf(used);
   return {
     user_id: userId,
@@ -43,19 +54,28 @@ export function reportOf(answered: Answered, used: UsageFacts): z.input<typeof U
     occurred_at: printInstant(atMs),
     service: "openrouter",
     model,
-    byok: true,
+    ...(payer === "byok" && { byok: true }),
+    ...(holdId !== null && { hold_id: holdId }),
+    // What was shown as free is, whatever OpenRouter billed.
+    ...(isFree && { is_free: true }),
     input_tokens: used.promptTokens,
     output_tokens: used.completionTokens,
     cached_tokens: used.cachedTokens,
     cache_write_tokens: used.cacheWriteTokens,
     reasoning_tokens: used.reasoningTokens,
     ...(cost !== undefined && { provider_cost: print(cost) }),
-    ...(generationId !== null && { metadata: { generation_id: generationId } }),
+    metadata: {
+      ...(generationId !== null && { generation_id: generationId }),
+      status: ending,
+      is_byok: used.isByok,
+      ...(served.latencyMs !== undefined && { latency_ms: served.latencyMs }),
+      ...(served.firstTokenMs !== undefined && { first_token_ms: served.firstTokenMs }),
+    },
   };
 }
 
-/** What the user paid in all; undefined where that was not told, and the price list has to say it. */
-function costOf({ cost, isByok, upstreamCost }: UsageFacts): Money | undefined {
+/** What was paid in all; undefined where that was not told, and the price list has to say it. */
+export function costOf({ cost, isByok, upstreamCost }: UsageFacts): Money | undefined {
   if (cost === null || cost.isNegative()) return undefined;
   return round12(isByok ? cost.plus(upstreamCost ?? ZERO) : cost);
 }

@@ -4,12 +4,15 @@ import { importPrices } from "@tollbooth/shared/contracts/prices";
 import { Fault } from "@tollbooth/shared/fault";
 import type { Log } from "@tollbooth/shared/log";
 import type { OpenRouter } from "./client.ts";
+import type { Listing } from "./listing.ts";
 import { sheetsOf } from "./price-sheet.ts";
 import { CALLER } from "./reporting.ts";
 
 export interface CatalogueOptions {
   readonly openRouter: Pick<OpenRouter, "models">;
   readonly bus: Pick<Bus, "ask">;
+  /** Gets each list too. */
+  readonly listing: Listing;
   readonly log: Log;
 }
 
@@ -49,8 +52,9 @@ export class Catalogue {
   }
 
   async #handOver(signal: AbortSignal | undefined) {
-    const { openRouter, bus } = this.#options;
+    const { openRouter, bus, listing } = this.#options;
     const models = await openRouter.models(signal);
+    listing.take(models);
     const prices = sheetsOf(models);
     const done = { models: models.length, priced: prices.length, changed: 0, refused: 0 };
     for (let from = 0; from < prices.length; from += PART_MAX) {

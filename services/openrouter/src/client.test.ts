@@ -1,14 +1,18 @@
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import { Fault } from "@tollbooth/shared/fault";
-import { OpenRouter } from "./client.ts";
+import { OpenRouter, wasNotSent } from "./client.ts";
 import { startFakeOpenRouter } from "./fake.ts";
 import { Secret } from "./secret.ts";
 
 const fake = await startFakeOpenRouter();
 afterAll(() => fake.close());
 const openRouter = new OpenRouter(fake.url);
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
 const key = (...words: string[]) => new Secret(["sk-or-v1", ...words, "0123456789"].join("-"));
 const CHAT = { model: "openai/gpt-4o-mini", messages: [{ role: "user", content: "x".repeat(40) }], max_tokens: 3 };
 
@@ -53,13 +57,43 @@ describe("amounts", () => {
   });
 });
 
+/** The whole answer to a chat. */
+async function chat(asked: OpenRouter, word = "", withinMs = 5_000) {
+  const signal = AbortSignal.timeout(withinMs);
+  const { texts, ...head } = await asked.ask(key(word), "/chat/completions", JSON.stringify(CHAT), signal);
+  let text = "";
+  for await (const part of texts) text += part;
+  return { ...head, text };
+}
+
 describe("a chat", () => {
-  test("is answered with what it used and cost", async () => {
-    const { text, model, generationId, usage } = await openRouter.chat(key(), JSON.stringify(CHAT), 5_000);
+  test("is answered in OpenRouter's own words, with its name for it", async () => {
+    const { text, generationId, isStream } = await chat(openRouter);
     expect(JSON.parse(text)).toMatchObject({ choices: [{ message: { content: "word word word" } }] });
-    expect([model, generationId]).toEqual(["openai/gpt-4o-mini", expect.stringMatching(/^gen-/)]);
-    expect(usage).toMatchObject({ promptTokens: 10, completionTokens: 3, isByok: false, upstreamCost: null });
-    expect(usage?.cost?.toFixed()).toBe("0.0000033");
+    expect([isStream, generationId]).toEqual([false, expect.stringMatching(/^gen-/)]);
+    const bill = await openRouter.bill(key(), generationId ?? "");
+    expect(bill).toMatchObject({ model: CHAT.model, generationId, usage: { promptTokens: 10, completionTokens: 3 } });
+    expect(bill?.usage?.cost?.toFixed()).toBe("0.0000033");
+  });
+
+  test("is there too when it is read a while later, however much memory was cleared meanwhile", async () => {
+    const signal = AbortSignal.timeout(5_000);
+    const asked = await Promise.all(
+      Array.from({ length: 20 }, () => openRouter.ask(key(), "/chat/completions", JSON.stringify(CHAT), signal)),
+    );
+    for (let i = 0; i < 5; i++) {
+      collectGarbage();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    for (const { texts } of asked) {
+      let text = "";
+      for await (const part of texts) text += part;
+      expect(text).toContain("word word word");
+    }
+  });
+
+  test("that OpenRouter has no bill of has none", async () => {
+    expect(await openRouter.bill(key(), "gen-of-nobody")).toBeUndefined();
   });
 
   // prettier-ignore
@@ -70,31 +104,19 @@ describe("a chat", () => {
     { word: "limited",    code: "rate_limited",         withinMs: 5_000 },
     { word: "failing",    code: "unavailable",          withinMs: 5_000 },
     { word: "late",       code: "timeout",              withinMs: 5_000 },
-    { word: "broken",     code: "timeout",              withinMs: 5_000 },
+    { word: "cut",        code: "timeout",              withinMs: 5_000 },
     { word: "mute",       code: "timeout",              withinMs: 300 },
   ])("with a key that is $word is refused as $code", async ({ word, code, withinMs }) => {
-    expect((await faultOf(openRouter.chat(key(word), JSON.stringify(CHAT), withinMs))).code).toBe(code);
-  });
-
-  test("whose failure comes as a success is refused all the same", async () => {
-    const failing = await saying('{"id":"gen-1","error":{"code":429,"message":"slow down"},"user_id":"user_1"}');
-    expect(await faultOf(failing.chat(key(), "{}", 5_000))).toMatchObject({ code: "rate_limited" });
-  });
-
-  test("whose failure has cost something is an answer: what was used is told", async () => {
-    const body =
-      '{"id":"gen-1","model":"a/b","error":{"code":502,"message":"gone"},"usage":{"prompt_tokens":7,"cost":0.5}}';
-    const { usage } = await (await saying(body)).chat(key(), "{}", 5_000);
-    expect([usage?.promptTokens, usage?.completionTokens, usage?.cost?.toFixed()]).toEqual([7, 0, "0.5"]);
+    expect((await faultOf(chat(openRouter, word, withinMs))).code).toBe(code);
   });
 
   test("that breaks off may have been done; one that was never sent was not", async () => {
     const cut = await answering((request) => request.socket.destroy());
-    expect((await faultOf(cut.chat(key(), "{}", 5_000))).code).toBe("timeout");
+    expect((await faultOf(chat(cut))).code).toBe("timeout");
     const closed = await startFakeOpenRouter();
     await closed.close();
-    const nowhere = new OpenRouter(closed.url);
-    expect((await faultOf(nowhere.chat(key(), "{}", 5_000))).code).toBe("unavailable");
+    const never = await faultOf(chat(new OpenRouter(closed.url)));
+    expect([never.code, wasNotSent(never)]).toEqual(["unavailable", true]);
   });
 });
 

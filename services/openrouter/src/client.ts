@@ -2,23 +2,22 @@
  * OpenRouter's HTTP, and nobody else knows it. Every request has a time-out, every answer a largest size; amounts are
  * taken from the answer's text, digit by digit. Nothing is sent twice by itself: OpenRouter has no idempotency keys.
  */
-import { parse } from "lossless-json";
 import type { z } from "zod";
 import { Fault } from "@tollbooth/shared/fault";
 import { scrub } from "@tollbooth/shared/log";
 import { inSpan, SpanKind } from "@tollbooth/shared/telemetry";
 import { faultOf } from "./refusal.ts";
-import { ChatAnswer, CreditsAnswer, Failure, KeyAnswer, ModelsAnswer } from "./answers.ts";
-import type { UsageFacts } from "./bill.ts";
+import { CreditsAnswer, KeyAnswer, ModelsAnswer } from "./answers.ts";
+import { readExact } from "./exact-json.ts";
 import type { CreditsFacts, KeyFacts } from "./remaining.ts";
 import type { Secret } from "./secret.ts";
+import { billIn, failureIn, type FailureTold, type Told } from "./told.ts";
 
 /** Two of these fit into what the gateway waits. */
 const ASK_TIMEOUT_MS = 4_000;
 const LIST_TIMEOUT_MS = 30_000;
 const ANSWER_MAX_BYTES = 8 * 1024 ** 2;
 const MESSAGE_MAX = 300;
-const BAD_GATEWAY = 502;
 
 /** Errors of a connection that never came to be: nothing was sent. */
 const NOT_SENT = new Set([
@@ -35,24 +34,27 @@ interface Sending {
   readonly path: string;
   readonly apiKey?: Secret;
   readonly body?: string;
-  readonly timeoutMs: number;
-  readonly signal?: AbortSignal;
+  readonly signal: AbortSignal;
 }
 
 interface Received {
   readonly text: string;
   readonly json: unknown;
-  readonly headers: Headers;
 }
 
-/** A chat's answer. */
-export interface Completion {
-  /** As it came. */
-  readonly text: string;
-  readonly model: string;
-  readonly generationId: string | null;
-  /** Undefined where the answer does not say what was used. */
-  readonly usage: UsageFacts | undefined;
+/** What was asked is being answered. */
+export interface Answering {
+  /** OpenRouter's name of it, where its head tells it. */
+  readonly generationId: string | undefined;
+  /** Server-sent events, and not one JSON text. */
+  readonly isStream: boolean;
+  /** The text as it comes. Throws `timeout` where it breaks off. */
+  readonly texts: AsyncIterable<string>;
+}
+
+/** Whether what failed was never sent, so that it may be sent again. */
+export function wasNotSent(error: unknown): boolean {
+  return error instanceof Fault && isNotSent(error.more.cause);
 }
 
 export class OpenRouter {
@@ -75,77 +77,118 @@ export class OpenRouter {
 
   /** The models that OpenRouter lists. Throws `unavailable` where it does not answer. */
   async models(signal?: AbortSignal): Promise<unknown[]> {
-    const listing = { method: "GET", path: "/models", timeoutMs: LIST_TIMEOUT_MS } as const;
-    return read(ModelsAnswer, await this.#send({ ...listing, ...(signal && { signal }) }).catch(undone)).data;
+    const late = AbortSignal.timeout(LIST_TIMEOUT_MS);
+    const listing = {
+      method: "GET",
+      path: "/models",
+      signal: signal ? AbortSignal.any([late, signal]) : late,
+    } as const;
+    return read(ModelsAnswer, await this.#send(listing).catch(undone)).data;
   }
 
   /**
-   * Asks a chat, once. Throws `timeout` where nobody knows whether it was done and billed, and what OpenRouter refused as
-   * that; then nothing was.
+   * Asks what costs, once. Throws `timeout` where nobody knows whether it was done and billed, and what OpenRouter refused
+   * as that; then nothing was. Aborting `signal` ends it, and leaves that unknown too.
    */
-  async chat(apiKey: Secret, body: string, timeoutMs: number): Promise<Completion> {
-    const received = await this.#send({ method: "POST", path: "/chat/completions", apiKey, body, timeoutMs });
-    const { text, json, headers } = received;
-    const answer = ChatAnswer.safeParse(json).data;
-    // A provider's failure may come as a success: without a use it has cost nothing.
-    const failure = Failure.safeParse(json).data?.error;
-    if (failure !== undefined && !answer?.usage)
-      throw refusal(Number(failure.http_status ?? failure.code) || BAD_GATEWAY, received);
-    if (answer === undefined) throw unknown(new Error("the answer to a chat could not be read"));
-    const generationId = headers.get("x-generation-id") ?? answer.id ?? null;
-    return { text, model: answer.model, generationId, usage: answer.usage ?? undefined };
+  ask(
+    apiKey: Secret,
+    path: "/chat/completions" | "/embeddings",
+    body: string,
+    signal: AbortSignal,
+  ): Promise<Answering> {
+    return this.#answered({ method: "POST", path, apiKey, body, signal }, async (response) => ({
+      generationId: response.headers.get("x-generation-id") ?? undefined,
+      isStream: response.headers.get("content-type")?.startsWith("text/event-stream") ?? false,
+      texts: textsOf(response),
+    }));
+  }
+
+  /** The bill of what was asked with a key; undefined where OpenRouter has none (yet). Throws `unavailable` where it does not answer. */
+  async bill(apiKey: Secret, generationId: string): Promise<Told | undefined> {
+    const path = `/generation?id=${encodeURIComponent(generationId)}`;
+    try {
+      return billIn((await this.#get(path, apiKey)).text);
+    } catch (error) {
+      if (Fault.from(error).code === "invalid_request") return undefined;
+      throw error;
+    }
   }
 
   async #get(path: string, apiKey: Secret): Promise<Received> {
-    return this.#send({ method: "GET", path, apiKey, timeoutMs: ASK_TIMEOUT_MS }).catch(undone);
+    return this.#send({ method: "GET", path, apiKey, signal: AbortSignal.timeout(ASK_TIMEOUT_MS) }).catch(undone);
   }
 
   #send(sending: Sending): Promise<Received> {
+    return this.#answered(sending, received);
+  }
+
+  /** What is made of a good answer. Throws what a bad one means. */
+  #answered<T>(sending: Sending, take: (response: Response) => Promise<T>): Promise<T> {
     const { method, path } = sending;
     const attributes = { "http.request.method": method, "url.full": this.#baseUrl + path };
-    return inSpan(`openrouter ${method} ${path}`, { kind: SpanKind.CLIENT, attributes }, async (span) => {
+    const span = { kind: SpanKind.CLIENT, attributes };
+    return inSpan(`openrouter ${method} ${path.split("?")[0]}`, span, async (opened) => {
       const response = await this.#exchange(sending);
-      span.setAttribute("http.response.status_code", response.status);
-      const text = await textOf(response).catch(interrupted);
-      const received = { text, json: readJson(text), headers: response.headers };
-      if (response.ok) return received;
-      throw refusal(response.status, received);
+      opened.setAttribute("http.response.status_code", response.status);
+      if (response.ok) return take(response);
+      const failure = failureIn((await received(response)).json) ?? { status: response.status, message: "" };
+      throw refusal({ ...failure, status: response.status }, response.headers);
     });
   }
 
-  #exchange({ method, path, apiKey, body, timeoutMs, signal }: Sending): Promise<Response> {
-    const late = AbortSignal.timeout(timeoutMs);
+  #exchange({ method, path, apiKey, body, signal }: Sending): Promise<Response> {
     return fetch(this.#baseUrl + path, {
       method,
       headers: {
-        Accept: "application/json",
+        Accept: "application/json, text/event-stream",
         ...(apiKey !== undefined && { Authorization: `Bearer ${apiKey.reveal()}` }),
         ...(body !== undefined && { "Content-Type": "application/json" }),
       },
       body: body ?? null,
       // A key is for this address and no other.
       redirect: "error",
-      signal: signal === undefined ? late : AbortSignal.any([late, signal]),
+      signal,
     }).catch(interrupted);
   }
 }
 
-/** The text of a body of bounded size. */
-async function textOf({ body }: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
+async function received(response: Response): Promise<Received> {
+  let text = "";
+  for await (const part of textsOf(response)) text += part;
+  return { text, json: readExact(text) };
+}
+
+/**
+ * The text of an answer of bounded size, as it comes. Its body is taken hold of at once: one that nobody has begun to read
+ * is cancelled, and reads as empty, as soon as the Response is collected as garbage.
+ */
+function textsOf({ body }: Response): AsyncIterable<string> {
+  return decoded(body === null ? [] : body.values());
+}
+
+async function* decoded(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
   let bytes = 0;
-  for await (const chunk of body ?? []) {
-    bytes += (chunk as Uint8Array).length;
-    if (bytes > ANSWER_MAX_BYTES) throw new Error(`the answer has more than ${ANSWER_MAX_BYTES} bytes`);
-    chunks.push(chunk as Uint8Array);
+  try {
+    for await (const chunk of chunks) {
+      bytes += chunk.length;
+      if (bytes > ANSWER_MAX_BYTES) throw new Error(`the answer has more than ${ANSWER_MAX_BYTES} bytes`);
+      yield decoder.decode(chunk, { stream: true });
+    }
+  } catch (error) {
+    throw unknown(error);
   }
-  return Buffer.concat(chunks).toString("utf8");
+  yield decoder.decode();
 }
 
 /** What came between: `unavailable` where nothing was sent, `timeout` where nobody knows what became of it. */
 function interrupted(error: unknown): never {
-  const { cause } = error as { cause?: { code?: string } };
-  throw cause?.code !== undefined && NOT_SENT.has(cause.code) ? away(error) : unknown(error);
+  throw isNotSent(error) ? away(error) : unknown(error);
+}
+
+function isNotSent(error: unknown): boolean {
+  const cause = error instanceof Error ? (error.cause as { readonly code?: string } | undefined) : undefined;
+  return cause?.code !== undefined && NOT_SENT.has(cause.code);
 }
 
 function unknown(cause: unknown): Fault {
@@ -168,15 +211,6 @@ function away(cause: unknown): Fault {
   });
 }
 
-/** JSON with its numbers as texts; undefined where it is none. */
-function readJson(text: string): unknown {
-  try {
-    return parse(text, undefined, (number) => number);
-  } catch {
-    return undefined;
-  }
-}
-
 function read<T extends z.ZodType>(schema: T, { json }: Received): z.output<T> {
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
@@ -184,13 +218,12 @@ function read<T extends z.ZodType>(schema: T, { json }: Received): z.output<T> {
 }
 
 /** What OpenRouter refused: in its words, without the key owner's id that stands beside them, and without any key. */
-function refusal(status: number, { json, headers }: Received): Fault {
-  const failure = Failure.safeParse(json).data?.error;
+export function refusal({ status, message }: FailureTold, headers?: Headers): Fault {
   const refused = {
     status,
-    message: scrub(failure?.message ?? failure?.error_type ?? "").slice(0, MESSAGE_MAX),
-    retryAfter: headers.get("retry-after"),
-    resetAt: headers.get("x-ratelimit-reset"),
+    message: scrub(message).slice(0, MESSAGE_MAX),
+    retryAfter: headers?.get("retry-after") ?? null,
+    resetAt: headers?.get("x-ratelimit-reset") ?? null,
   };
   return faultOf(refused, Date.now());
 }

@@ -15,6 +15,10 @@ export const settings = {
       .default("https://openrouter.ai/api/v1")
       .transform((url) => url.replace(/\/+$/, "")),
   ),
+  OPENROUTER_API_KEY: setting(
+    "the platform's own key, which users' credits pay for; without it only users' own keys are served",
+    z.string().min(1).optional(),
+  ),
   OPENROUTER_VAULT_KEYS: setting(
     "keys that encrypt users' keys, id:key with commas, the newest first; this or OPENROUTER_VAULT_KEYS_FILE",
     z.string().optional(),

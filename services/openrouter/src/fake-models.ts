@@ -33,6 +33,7 @@ export const FAKE_MODELS: readonly FakeModel[] = [
   model("fake/long",                           { prompt: "0.000001", completion: "0.000004", overrides: [{ min_prompt_tokens: 200_000, prompt: "0.000002", completion: "0.000006" }] }),
   model("fake/nocturnal",                      { prompt: "0.000001", completion: "0.000004", overrides: [{ utc_start: 2230, utc_end: 100, prompt: "0.0000005", completion: "0.000002" }] }),
   model("fake/precise",                        { prompt: "0.0000001234567890123456", completion: "0.0000009876543210987654" }),
+  model("fake/embedder",                       { prompt: "0.00000002", completion: "0" }, ["embeddings"]),
   // A router's price is that of whom it chooses: -1 is no price.
   model("openrouter/auto",                     { prompt: "-1", completion: "-1" }),
 ];

@@ -4,10 +4,25 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import { stringify } from "lossless-json";
-import { decimal, sum, ZERO, type Money } from "@tollbooth/shared/money";
+import { decimal, ZERO, type Money } from "@tollbooth/shared/money";
+import {
+  bill,
+  completion,
+  costOf,
+  embeddings,
+  events,
+  readFakeRequest,
+  type FakeRequest,
+  type Generation,
+} from "./fake-chat.ts";
 import { FAKE_MODELS } from "./fake-models.ts";
+
+export { FAKE_REQUEST_WORDS } from "./fake-chat.ts";
 
 export interface FakeOpenRouter {
   /** The base address of its API. */
@@ -22,33 +37,39 @@ export const FAKE_KEY_WORDS = {
   management: "may ask for the account's credits, and cannot chat",
   precise: "has 123456789.123456789012 left",
   broke: "is answered 402 by a chat",
+  cut: "has every connection cut after it has asked",
   limited: "is answered 429 with Retry-After: 7 by every request",
   failing: "is answered 500 by every request",
   broken: "is answered nonsense by every request",
   cached: "has every chat answered from the cache, for nothing",
-  late: "has a chat given up by the provider, 524",
+  late: "has a chat given up by the provider, 524, and billed all the same",
+  slow: "has every answer a second later",
   mute: "is never answered",
 } as const;
 type Word = keyof typeof FAKE_KEY_WORDS;
 
 interface Answer {
   readonly status: number;
+  /** A value, or the texts of a stream. */
   readonly body: unknown;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 interface Asked {
   readonly key: string;
+  readonly words: readonly string[];
   readonly has: (word: Word) => boolean;
+  readonly query: URLSearchParams;
   readonly body: string;
 }
 
 const PREFIX = "/api/v1";
 const LIMIT = decimal(100);
 const PRECISE = decimal("123456789.123456789012");
-const CHARACTERS_A_TOKEN = 4;
-const COMPLETION_TOKENS = 16;
+/** Asked so often, a tardy bill is there. */
+const TARDY_ASKS = 3;
 const RETRY_AFTER_S = 7;
+const SLOW_MS = 1_000;
 const NOBODY = "user_2fakefakefakefakefakefake";
 /** Amounts leave with all their digits. */
 const AMOUNTS = [
@@ -78,11 +99,14 @@ export async function startFakeOpenRouter(port = 0): Promise<FakeOpenRouter> {
   };
 }
 
-/** Which keys were revoked, and what each has spent. */
+/** Which keys were revoked, what each has spent, and what was done. */
 class FakeBooks {
   readonly #revoked = new Set<string>();
   readonly #spent = new Map<string, Money>();
-  #generations = 0;
+  readonly #done = new Map<
+    string,
+    { readonly generation: Generation; readonly has: FakeRequest["has"]; asks: number }
+  >();
 
   revoke(key: string): void {
     this.#revoked.add(key);
@@ -96,23 +120,47 @@ class FakeBooks {
     return this.#spent.get(key) ?? ZERO;
   }
 
-  /** Bills a key; answers the id of the generation. */
-  bill(key: string, cost: Money): string {
+  /** Does what was asked, and bills a key for it. */
+  do(key: string, request: FakeRequest): Generation {
+    const { model, inputTokens, outputTokens, has } = request;
+    const cost = costOf(request);
     this.#spent.set(key, this.spent(key).plus(cost));
-    this.#generations += 1;
-    return `gen-fake-${this.#generations}`;
+    const id = `gen-fake-${this.#done.size + 1}`;
+    const generation = { id, model: model.id, inputTokens, outputTokens, cost };
+    this.#done.set(id, { generation, has, asks: 0 });
+    return generation;
+  }
+
+  /** The bill of what was done, as soon as there is one. */
+  bill(id: string): Generation | undefined {
+    const done = this.#done.get(id);
+    if (done === undefined || done.has("forgotten")) return undefined;
+    done.asks += 1;
+    return done.has("tardy") && done.asks < TARDY_ASKS ? undefined : done.generation;
   }
 }
 
 async function serve(books: FakeBooks, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { authorization = "" } = request.headers;
   const key = authorization.replace(/^Bearer /, "");
-  const asked: Asked = { key, has: (word) => key.split("-").includes(word), body: await text(request) };
+  const words = key.split("-");
+  const { pathname, searchParams: query } = new URL(request.url ?? "", "http://fake");
+  const asked: Asked = { key, words, has: (word) => words.includes(word), query, body: await text(request) };
   if (asked.has("mute")) return;
-  const path = new URL(request.url ?? "", "http://fake").pathname;
-  const { status, body, headers } = answer(books, `${request.method} ${path.replace(PREFIX, "")}`, asked);
+  if (asked.has("slow")) await delay(SLOW_MS);
+  const { status, body, headers } = answer(books, `${request.method} ${pathname.replace(PREFIX, "")}`, asked);
+  if (asked.has("cut")) return void response.destroy();
+  if (body instanceof Readable) {
+    response.writeHead(status, { "content-type": "text/event-stream", ...headers });
+    // A stream that ends before its time is a connection that breaks.
+    return pipeline(body, response);
+  }
   response.writeHead(status, { "content-type": "application/json", ...headers });
-  response.end(asked.has("broken") ? "<html>Bad Gateway</html>" : stringify(body, undefined, undefined, AMOUNTS));
+  response.end(asked.has("broken") ? "<html>Bad Gateway</html>" : print(body));
+}
+
+function print(value: unknown): string {
+  return stringify(value, undefined, undefined, AMOUNTS) ?? "";
 }
 
 function answer(books: FakeBooks, route: string, asked: Asked): Answer {
@@ -121,8 +169,7 @@ function answer(books: FakeBooks, route: string, asked: Asked): Answer {
   if (!asked.key.startsWith("sk-or-v1-") || asked.has("revoked") || books.isRevoked(asked.key))
     return failed(401, "User not found.");
   if (asked.has("failing")) return failed(500, "Internal Server Error");
-  if (asked.has("limited"))
-    return { ...failed(429, "Rate limit exceeded"), headers: { "retry-after": String(RETRY_AFTER_S) } };
+  if (asked.has("limited")) return limited();
   switch (route) {
     case "GET /key":
       return { status: 200, body: { data: keyFacts(books, asked) } };
@@ -131,7 +178,10 @@ function answer(books: FakeBooks, route: string, asked: Asked): Answer {
         ? { status: 200, body: { data: { total_credits: LIMIT, total_usage: decimal("25.75") } } }
         : failed(403, "Only management keys can perform this operation");
     case "POST /chat/completions":
-      return chat(books, asked);
+    case "POST /embeddings":
+      return work(books, asked);
+    case "GET /generation":
+      return billOf(books, asked.query.get("id") ?? "");
     case "DELETE /key":
       // The real one has no such route: here a key can be revoked after it was good.
       books.revoke(asked.key);
@@ -172,59 +222,29 @@ function keyFacts(books: FakeBooks, { key, has }: Asked): object {
   };
 }
 
-/** A chat that says so many words as it may. */
-function chat(books: FakeBooks, { key, has, body }: Asked): Answer {
-  const {
-    model: name,
-    messages = [],
-    max_tokens: maxTokens = COMPLETION_TOKENS,
-  } = JSON.parse(body) as {
-    model?: string;
-    messages?: readonly { content?: unknown }[];
-    max_tokens?: number;
-  };
-  const model = FAKE_MODELS.find(({ id }) => id === name);
-  if (model === undefined) return failed(400, `${name} is not a valid model ID`);
+/** A chat that says so many words as it may, or embeddings. */
+function work(books: FakeBooks, { key, has, words, body }: Asked): Answer {
+  const request = readFakeRequest(body, words);
+  if (request === undefined)
+    return failed(400, `${(JSON.parse(body) as { model?: string }).model} is not a valid model ID`);
   if (has("management")) return failed(403, "Management keys cannot be used for completions");
-  if (has("broke")) return failed(402, "This request requires more credits, or fewer max_tokens.");
-  if (has("late")) return failed(524, "Request timed out. Please try again later.");
-  const [input, output] = has("cached") ? [0, 0] : [tokensIn(messages), maxTokens];
-  const cost = sum([decimal(model.pricing.prompt).times(input), decimal(model.pricing.completion).times(output)]);
-  const id = books.bill(key, cost);
-  return {
-    status: 200,
-    body: { ...completion(id, model.id, output), usage: usageOf(input, output, cost) },
-    headers: { "x-generation-id": id },
-  };
+  if (request.has("broke")) return failed(402, "This request requires more credits, or fewer max_tokens.");
+  if (request.has("limited")) return limited();
+  const generation = books.do(key, request);
+  if (request.has("late")) return failed(524, "Request timed out. Please try again later.");
+  const headers = { "x-generation-id": generation.id };
+  if (request.isStream) return { status: 200, body: Readable.from(events(generation, request, print)), headers };
+  const whole = request.isChat ? completion(generation, request.has) : embeddings(generation);
+  return { status: 200, body: whole, headers };
 }
 
-function completion(id: string, model: string, words: number): object {
-  const message = { role: "assistant", content: "word ".repeat(words).trimEnd(), refusal: null, reasoning: null };
-  const choice = { index: 0, finish_reason: "length", native_finish_reason: "length", logprobs: null, message };
-  const created = Math.floor(Date.now() / 1000);
-  return { id, object: "chat.completion", created, model, system_fingerprint: null, choices: [choice] };
+function billOf(books: FakeBooks, id: string): Answer {
+  const generation = books.bill(id);
+  return generation === undefined
+    ? failed(404, "Generation not found")
+    : { status: 200, body: { data: bill(generation) } };
 }
 
-function usageOf(input: number, output: number, cost: Money): object {
-  return {
-    prompt_tokens: input,
-    completion_tokens: output,
-    total_tokens: input + output,
-    cost,
-    is_byok: false,
-    prompt_tokens_details: { cached_tokens: 0, audio_tokens: 0 },
-    cost_details: {
-      upstream_inference_cost: null,
-      upstream_inference_prompt_cost: cost,
-      upstream_inference_completions_cost: ZERO,
-    },
-    completion_tokens_details: { reasoning_tokens: 0 },
-  };
-}
-
-function tokensIn(messages: readonly { content?: unknown }[]): number {
-  const lengths = messages.map(
-    ({ content }) => (typeof content === "string" ? content : (JSON.stringify(content) ?? "")).length,
-  );
-  return Math.ceil(lengths.reduce((all, length) => all + length, 0) / CHARACTERS_A_TOKEN);
+function limited(): Answer {
+  return { ...failed(429, "Rate limit exceeded"), headers: { "retry-after": String(RETRY_AFTER_S) } };
 }

@@ -2,15 +2,19 @@
 import * as contracts from "@tollbooth/shared/contracts/openrouter";
 import { handle, type Endpoint } from "@tollbooth/shared/handler";
 import { keyed } from "@tollbooth/shared/idempotency";
-import { connect, notConnected, sync, tell, type Connecting } from "./accounts.ts";
+import { change, connect, notConnected, sync, tell, tellSettings, type Connecting } from "./accounts.ts";
 import { deleteAccount, readAccount } from "./accounts.store.ts";
-import type { Quotes } from "./quotes.ts";
-import { route, type Routing } from "./routing.ts";
+import type { Exchanges } from "./exchanges.ts";
+import type { Models } from "./models.ts";
+import { proxyEndpoints } from "./proxy-handlers.ts";
+import { route } from "./routing.ts";
 import { Secret } from "./secret.ts";
+import { readSettings } from "./settings.store.ts";
+import type { Metering } from "./settling.ts";
 
 /** Everything that the service answers. */
-export function endpoints(routing: Routing, quotes: Quotes): Endpoint[] {
-  return [...ofUsers(routing), ...ofServices(routing, quotes)];
+export function endpoints(metering: Metering & Models, exchanges: Exchanges): Endpoint[] {
+  return [...ofUsers(metering), ...ofServices(metering, exchanges), ...proxyEndpoints(metering, exchanges)];
 }
 
 function ofUsers(connecting: Connecting): Endpoint[] {
@@ -32,18 +36,28 @@ function ofUsers(connecting: Connecting): Endpoint[] {
       if (!(await deleteAccount(db, context.onUser(user_id)))) throw notConnected();
       return { message: "the key is forgotten, and this user is no longer connected to OpenRouter" };
     }),
+    handle(contracts.getOpenRouterSettings, async ({ user_id }, context) => {
+      const userId = context.onUser(user_id);
+      return tellSettings(userId, await readSettings(db, userId));
+    }),
+    handle(contracts.setOpenRouterSettings, (input, context) => {
+      const { user_id, auto_clamp: autoClamp, fallback_to_credits: fallbackToCredits } = input;
+      const changes = { userId: context.onUser(user_id), autoClamp, fallbackToCredits };
+      return change(db, changes, keyed(contracts.setOpenRouterSettings, input, context));
+    }),
   ];
 }
 
-function ofServices(routing: Routing, quotes: Quotes): Endpoint[] {
+function ofServices(metering: Metering, exchanges: Exchanges): Endpoint[] {
+  const { quotes } = metering;
   return [
     handle(contracts.modelMarkup, async ({ model }) => {
-      const { markup_class, markup_rate } = await quotes.of(model);
-      return { model, markup_class, markup_rate };
+      const { markupClass, markupRate } = await quotes.of(model);
+      return { model, markup_class: markupClass, markup_rate: markupRate.toFixed() };
     }),
-    handle(contracts.freeModel, async ({ model }) => ({ model, is_free: (await quotes.of(model)).is_free })),
+    handle(contracts.freeModel, async ({ model }) => ({ model, is_free: (await quotes.of(model)).isFree })),
     handle(contracts.routeChat, (asked, { caller, deadlineMs }) =>
-      route(routing, asked, { askedBy: caller?.azp ?? caller?.sub ?? "", deadlineMs }),
+      route(metering, exchanges, asked, { askedBy: caller?.azp ?? caller?.sub ?? "", deadlineMs }),
     ),
   ];
 }

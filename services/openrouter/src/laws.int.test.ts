@@ -3,17 +3,17 @@ import { createOpenRouterAccount, routeChat } from "@tollbooth/shared/contracts/
 import { breachesOf } from "@tollbooth/shared/law";
 import { sql, type Sql } from "@tollbooth/shared/sql";
 import { laws } from "./laws.ts";
-import { reportDue } from "./reporting.ts";
+import { sweep } from "./sweeping.ts";
 import { newKey, openOpenRouter, plain, SERVICE } from "./testing/service.ts";
 import { pretendUsage } from "./testing/usage.ts";
 
 const service = await openOpenRouter();
-const { db, bus, reporting } = service;
+const { db, bus, metering } = service;
 await pretendUsage(bus);
 await service.ask(createOpenRouterAccount, { api_key: newKey() }, plain("ann"));
 const chat = { model: "openai/gpt-4o-mini", messages: [{ role: "user", content: "Hello" }] };
 await service.ask(routeChat, { user_id: "ann", request_id: "r1", chat }, SERVICE);
-await reportDue(reporting);
+await sweep(metering);
 
 test.each(laws.map((law) => [law.says, law] as const))("of what was done %s", async (_, law) => {
   expect(await breachesOf(db, law)).toEqual([]);
@@ -21,7 +21,8 @@ test.each(laws.map((law) => [law.says, law] as const))("of what was done %s", as
 
 // prettier-ignore
 const harms: { law: string; harm: Sql }[] = [
-  { law: "what chats on users' own keys used was told to usage within 45 s",   harm: sql`update routed_requests set recorded_at = null, answered_at = now() - interval '1 minute' where report is not null` },
+  { law: "what requests used was told to usage within 45 s",                    harm: sql`update routed_requests set state = 'answered', recorded_at = null, answered_at = now() - interval '1 minute' where report is not null` },
+  { law: "a request in a process's hands, or refused, goes on within 45 s",     harm: sql`update routed_requests set state = 'sent', recorded_at = null, report = null, next_at = now() - interval '1 minute'` },
 ];
 
 test.each(harms)("a breach is found: $law", async ({ law: says, harm }) => {

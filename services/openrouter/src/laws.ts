@@ -5,9 +5,16 @@ import { sql } from "@tollbooth/shared/sql";
 export const laws: readonly Law[] = [
   {
     invariant: 4,
-    says: "what chats on users' own keys used was told to usage within 45 s",
+    says: "what requests used was told to usage within 45 s",
     breaches: sql`
       select user_id || ': request ' || request_id || ', ' || coalesce(last_error, 'not told yet') as breach from routed_requests
-      where report is not null and recorded_at is null and answered_at < now() - interval '45 seconds'`,
+      where state = 'answered' and answered_at < now() - interval '45 seconds'`,
+  },
+  {
+    invariant: 4,
+    says: "a request in a process's hands, or refused, goes on within 45 s",
+    breaches: sql`
+      select user_id || ': request ' || request_id || ' is ' || state || ', ' || coalesce(last_error, 'nobody has it in his hands') as breach
+      from routed_requests where state in ('reserving', 'sent', 'refused') and next_at < now() - interval '45 seconds'`,
   },
 ];

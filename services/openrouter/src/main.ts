@@ -5,14 +5,20 @@ import { startService } from "@tollbooth/shared/service";
 import { Catalogue } from "./catalogue.ts";
 import { OpenRouter } from "./client.ts";
 import { readVaultKeys, settings } from "./config.ts";
+import { Exchanges } from "./exchanges.ts";
+import { Guards } from "./guard.ts";
 import { endpoints } from "./handlers.ts";
+import { Listing } from "./listing.ts";
 import { Quotes } from "./quotes.ts";
-import { reportDue } from "./reporting.ts";
-import { forgetRequests } from "./requests.store.ts";
+import { forgetRequests, keepInHand } from "./requests.store.ts";
+import { Secret } from "./secret.ts";
+import { sweep } from "./sweeping.ts";
 import { Vault } from "./vault.ts";
 
 const SERVICE = "openrouter";
-const REPORT_EVERY_MS = 1_000;
+const SWEEP_EVERY_MS = 1_000;
+/** A third of the time in which nobody else takes a request out of our hands. */
+const KEEP_EVERY_MS = 10_000;
 const FORGET_EVERY_MS = 3_600_000;
 const CATALOGUE_TICK_MS = 1_000;
 const STALL_MS = 120_000;
@@ -25,18 +31,34 @@ startService(
     migrations: new URL("../migrations", import.meta.url),
   },
   async ({ config, log, shutdown, db, bus, streams, onStall }) => {
-    const vault = new Vault(readVaultKeys(config));
-    const openRouter = new OpenRouter(config.OPENROUTER_BASE_URL);
+    const { OPENROUTER_API_KEY: managed, OPENROUTER_BASE_URL: baseUrl } = config;
+    const listing = new Listing();
+    const metering = {
+      db,
+      bus,
+      log,
+      vault: new Vault(readVaultKeys(config)),
+      managedKey: managed === undefined ? undefined : new Secret(managed),
+      openRouter: new OpenRouter(baseUrl),
+      guards: new Guards(),
+      quotes: new Quotes(bus),
+      listing,
+    };
     // It tells no facts of its own: what is wanted of delivery is that answers are forgotten in time.
     await startDelivery({ db, bus, streams, own: [], log, shutdown });
     const loop = (name: string, pauseMs: number, round: (signal: AbortSignal) => Promise<void>) =>
       shutdown.add(name, new Loop({ name, log, pauseMs, round, stallMs: STALL_MS, onStall }), (it) => it.close());
-    const reports = loop("usage reports", REPORT_EVERY_MS, () => reportDue({ db, bus, log }));
+    loop("sweep requests", SWEEP_EVERY_MS, () => sweep(metering));
     loop("forget requests", FORGET_EVERY_MS, async () => {
       while ((await forgetRequests(db)) > 0);
     });
-    await bus.serve(SERVICE, endpoints({ db, vault, openRouter, onAnswered: () => reports.wake() }, new Quotes(bus)));
-    const catalogue = new Catalogue({ openRouter, bus, log });
+    const exchanges = shutdown.add("exchanges", new Exchanges(), (it) => it.close());
+    loop("keep requests", KEEP_EVERY_MS, () => {
+      exchanges.forgetIdle();
+      return keepInHand(db, exchanges.inHand());
+    });
+    await bus.serve(SERVICE, endpoints(metering, exchanges));
+    const catalogue = new Catalogue({ openRouter: metering.openRouter, bus, listing, log });
     loop("prices", CATALOGUE_TICK_MS, (signal) => catalogue.tend(performance.now(), signal));
     log.info("ready");
   },

@@ -3,11 +3,13 @@ import { freeModel, modelMarkup } from "@tollbooth/shared/contracts/openrouter";
 import { Fault } from "@tollbooth/shared/fault";
 import { openLog } from "@tollbooth/shared/log";
 import { Catalogue } from "./catalogue.ts";
+import { Listing } from "./listing.ts";
 import { codeOf, openOpenRouter, SERVICE } from "./testing/service.ts";
 import { pretendUsage } from "./testing/usage.ts";
 
 const service = await openOpenRouter();
 const { bus } = service;
+const log = openLog("test", "silent");
 const usage = await pretendUsage(bus);
 beforeEach(() => {
   Object.assign(usage, { refusal: undefined, quotes: 0, listed: 0 });
@@ -15,11 +17,16 @@ beforeEach(() => {
 
 describe("what is said of a model", () => {
   test("is usage's own word, asked once for many", async () => {
-    const model = "acme/one";
+    const model = "openai/gpt-4.1";
     const answers = await Promise.all(Array.from({ length: 5 }, () => service.ask(modelMarkup, { model }, SERVICE)));
     expect(answers[4]).toEqual({ model, markup_class: "standard", markup_rate: "0.1" });
     expect(await service.ask(freeModel, { model }, SERVICE)).toEqual({ model, is_free: false });
     expect(await service.ask(freeModel, { model: "acme/one:free" }, SERVICE)).toMatchObject({ is_free: true });
+    expect(usage.quotes).toBe(2);
+  });
+
+  test("that has no price yet is asked again each time", async () => {
+    for (let i = 0; i < 2; i++) await service.ask(modelMarkup, { model: "acme/none" }, SERVICE);
     expect(usage.quotes).toBe(2);
   });
 
@@ -33,16 +40,16 @@ describe("what is said of a model", () => {
 
 describe("OpenRouter's price list", () => {
   const HOUR_MS = 3_600_000;
-  const open = () => new Catalogue({ openRouter: service.openRouter, bus, log: openLog("test", "silent") });
+  const open = () => new Catalogue({ openRouter: service.openRouter, bus, listing: new Listing(), log });
 
   test("is handed over at once and every six hours", async () => {
     const catalogue = open();
     await catalogue.tend(0);
-    expect(usage.listed).toBe(12);
+    expect(usage.listed).toBe(13);
     await catalogue.tend(6 * HOUR_MS - 1);
-    expect(usage.listed).toBe(12);
+    expect(usage.listed).toBe(13);
     await catalogue.tend(6 * HOUR_MS);
-    expect(usage.listed).toBe(24);
+    expect(usage.listed).toBe(26);
   });
 
   test("that could not be handed over is tried again, ever more slowly, an hour later at last", async () => {
@@ -54,12 +61,12 @@ describe("OpenRouter's price list", () => {
       ask: (async (...args: Parameters<typeof bus.ask>) => (tries.push(now), bus.ask(...args))) as typeof bus.ask,
     };
     let now = 0;
-    const watched = new Catalogue({ openRouter: service.openRouter, bus: asked, log: openLog("test", "silent") });
+    const watched = new Catalogue({ openRouter: service.openRouter, bus: asked, listing: new Listing(), log });
     for (; now < 4 * HOUR_MS; now += 5_000) await watched.tend(now);
     expect(tries.slice(0, 5)).toEqual([0, 5_000, 15_000, 35_000, 75_000]);
     expect((tries.at(-1) ?? 0) - (tries.at(-2) ?? 0)).toBe(HOUR_MS);
     usage.refusal = undefined;
     await catalogue.tend(0);
-    expect(usage.listed).toBe(12);
+    expect(usage.listed).toBe(13);
   });
 });

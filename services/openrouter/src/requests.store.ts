@@ -1,67 +1,166 @@
-/** All SQL of chats on users' own keys. */
+/** All SQL of what OpenRouter is asked in users' names. A step is taken only from the state that it follows: who was
+ * overtaken changes nothing. */
+import type { Payer } from "@tollbooth/shared/contracts/exchanges";
 import type { UsageReport } from "@tollbooth/shared/contracts/usage";
 import type { Tx } from "@tollbooth/shared/db";
-import { sql } from "@tollbooth/shared/sql";
+import { sql, table } from "@tollbooth/shared/sql";
 import { z } from "zod";
+import { STATES, type State } from "./states.ts";
 
 export interface RequestKey {
   readonly userId: string;
   readonly requestId: string;
 }
 
-/** Claims a request before it is sent; false where it was claimed before. */
+export interface NewRequest {
+  readonly model: string;
+  readonly askedBy: string;
+  readonly payer: z.output<typeof Payer>;
+  readonly holdId: string | null;
+  readonly isFree: boolean;
+}
+
+/** Nobody else takes a step for a request in this time after its process said that it has it in its hands. */
+const IN_HAND = sql`interval '30 seconds'`;
+/** Usage is told at once by who has the answer; by another only where he has not done it in this time. */
+const TOLD_WITHIN = sql`interval '3 seconds'`;
+const LOOK_UP_AFTER = sql`interval '2 seconds'`;
+
+/** Claims a request before anything is done for it; false where it was claimed before. */
 export async function beginRequest(
   tx: Tx,
   { userId, requestId }: RequestKey,
-  { model, askedBy }: { readonly model: string; readonly askedBy: string },
+  { model, askedBy, payer, holdId, isFree }: NewRequest,
 ): Promise<boolean> {
+  const state: State = holdId === null ? "sent" : "reserving";
   const added = await tx.run(
-    sql`insert into routed_requests (user_id, request_id, model, asked_by) values (${userId}, ${requestId}, ${model}, ${askedBy}) on conflict do nothing`,
+    sql`insert into routed_requests (user_id, request_id, model, asked_by, payer, hold_id, is_free, state, next_at)
+        values (${userId}, ${requestId}, ${model}, ${askedBy}, ${payer}, ${holdId}, ${isFree}, ${state}, clock_timestamp() + ${IN_HAND}) on conflict do nothing`,
   );
   return added === 1;
 }
 
-/** Gives up the claim of a request of which nothing was done. */
-export async function releaseRequest(tx: Tx, { userId, requestId }: RequestKey): Promise<void> {
+/** Names another hold before credits are asked for it, where they refused the first. */
+export async function renameHold(tx: Tx, { userId, requestId }: RequestKey, holdId: string): Promise<void> {
   await tx.run(
-    sql`delete from routed_requests where user_id = ${userId} and request_id = ${requestId} and answered_at is null`,
+    sql`update routed_requests set hold_id = ${holdId} where user_id = ${userId} and request_id = ${requestId} and state = 'reserving'`,
   );
 }
 
-/** Keeps what an answered request used, for usage to be told; without a report there is nothing to tell. */
+/** Notes that a request with a hold is being sent; false where its time was over: then it must not be. */
+export async function markSent(tx: Tx, { userId, requestId }: RequestKey): Promise<boolean> {
+  const changed = await tx.run(
+    sql`update routed_requests set state = 'sent', next_at = clock_timestamp() + ${IN_HAND}
+        where user_id = ${userId} and request_id = ${requestId} and state = 'reserving'`,
+  );
+  return changed === 1;
+}
+
+/** Keeps OpenRouter's name of a request, as soon as it is told. */
+export async function nameGeneration(tx: Tx, { userId, requestId }: RequestKey, generationId: string): Promise<void> {
+  await tx.run(
+    sql`update routed_requests set generation_id = ${generationId} where user_id = ${userId} and request_id = ${requestId} and state = 'sent'`,
+  );
+}
+
+/** Says that a process still has these requests in its hands. */
+export async function keepInHand(tx: Tx, requests: readonly RequestKey[]): Promise<void> {
+  const rows = requests.map(({ userId, requestId }) => ({ user_id: userId, request_id: requestId }));
+  await tx.run(
+    sql`update routed_requests r set next_at = clock_timestamp() + ${IN_HAND}
+        from ${table({ user_id: "text", request_id: "text" }, rows)} as h (user_id, request_id)
+        where r.user_id = h.user_id and r.request_id = h.request_id and r.state in ('reserving', 'sent')`,
+  );
+}
+
+/** Nothing was done for a request: its hold is to be given back. */
+export async function refuseRequest(tx: Tx, { userId, requestId }: RequestKey): Promise<void> {
+  await tx.run(
+    sql`update routed_requests set state = 'refused', next_at = clock_timestamp()
+        where user_id = ${userId} and request_id = ${requestId} and state in ('reserving', 'sent')`,
+  );
+}
+
+/** Gives up the claim of a request of which nothing was done and for which no hold is left. */
+export async function releaseRequest(tx: Tx, { userId, requestId }: RequestKey): Promise<void> {
+  await tx.run(
+    sql`delete from routed_requests where user_id = ${userId} and request_id = ${requestId} and state in ('reserving', 'sent', 'refused')`,
+  );
+}
+
+/** Lets a request out of hand of which nobody knows what became: OpenRouter is asked for its bill. */
+export async function letGo(tx: Tx, { userId, requestId }: RequestKey): Promise<void> {
+  await tx.run(
+    sql`update routed_requests set next_at = clock_timestamp() + ${LOOK_UP_AFTER} where user_id = ${userId} and request_id = ${requestId} and state = 'sent'`,
+  );
+}
+
+/** Keeps what an answered request used, for usage to be told. */
 export async function endRequest(
   tx: Tx,
   { userId, requestId }: RequestKey,
-  report: z.input<typeof UsageReport> | undefined,
+  report: z.input<typeof UsageReport>,
 ): Promise<void> {
   await tx.run(
-    sql`update routed_requests set answered_at = clock_timestamp(), report = ${report === undefined ? null : JSON.stringify(report)}::jsonb
-        where user_id = ${userId} and request_id = ${requestId}`,
+    sql`update routed_requests
+        set state = 'answered', answered_at = clock_timestamp(), report = ${JSON.stringify(report)}::jsonb, attempts = 0, last_error = null,
+            next_at = clock_timestamp() + ${TOLD_WITHIN}
+        where user_id = ${userId} and request_id = ${requestId} and state = 'sent'`,
+  );
+}
+
+/** OpenRouter tells no bill of it: there is none to pay. */
+export async function loseRequest(tx: Tx, { userId, requestId }: RequestKey): Promise<void> {
+  await tx.run(
+    sql`update routed_requests set state = 'lost' where user_id = ${userId} and request_id = ${requestId} and state = 'sent'`,
   );
 }
 
 const Due = z
-  .object({ user_id: z.string(), request_id: z.string(), report: z.custom<z.input<typeof UsageReport>>() })
-  .transform((row) => ({ userId: row.user_id, requestId: row.request_id, report: row.report }));
-export type DueReport = z.output<typeof Due>;
+  .object({
+    user_id: z.string(),
+    request_id: z.string(),
+    state: z.enum(Object.keys(STATES) as [State, ...State[]]),
+    payer: z.enum(["byok", "managed"]),
+    hold_id: z.string().nullable(),
+    is_free: z.boolean(),
+    generation_id: z.string().nullable(),
+    started_at: z.number(),
+    attempts: z.number(),
+    report: z.custom<z.input<typeof UsageReport>>(),
+  })
+  .transform((row) => ({
+    userId: row.user_id,
+    requestId: row.request_id,
+    state: row.state,
+    payer: row.payer,
+    holdId: row.hold_id,
+    isFree: row.is_free,
+    generationId: row.generation_id,
+    startedAtMs: row.started_at,
+    attempts: row.attempts,
+    report: row.report,
+  }));
+export type DueRequest = z.output<typeof Due>;
 
-/** Reports that are due to be told, those that wait longest first. */
-export function readDue(tx: Tx, limit: number): Promise<DueReport[]> {
+/** Requests whose next step is due, those that wait longest first. */
+export function readDue(tx: Tx, limit: number): Promise<DueRequest[]> {
   return tx.many(
     Due,
-    sql`select user_id, request_id, report from routed_requests
-        where report is not null and recorded_at is null and next_at <= clock_timestamp() order by next_at limit ${limit}`,
+    sql`select user_id, request_id, state, payer, hold_id, is_free, generation_id, started_at, attempts, report from routed_requests
+        where state not in ('recorded', 'lost') and next_at <= clock_timestamp() order by next_at limit ${limit}`,
   );
 }
 
 /** Notes that usage has a report. */
 export async function markRecorded(tx: Tx, { userId, requestId }: RequestKey): Promise<void> {
   await tx.run(
-    sql`update routed_requests set recorded_at = clock_timestamp(), last_error = null where user_id = ${userId} and request_id = ${requestId}`,
+    sql`update routed_requests set state = 'recorded', recorded_at = clock_timestamp(), last_error = null
+        where user_id = ${userId} and request_id = ${requestId} and state = 'answered'`,
   );
 }
 
-/** Notes why usage refused a report, and tells it again later: after 5 s, then twice as long each time, an hour at most. */
+/** Notes why a step was in vain, and takes it again later: after 5 s, then twice as long each time, an hour at most. */
 export async function postpone(tx: Tx, { userId, requestId }: RequestKey, error: string): Promise<void> {
   await tx.run(
     sql`update routed_requests
@@ -71,10 +170,10 @@ export async function postpone(tx: Tx, { userId, requestId }: RequestKey, error:
   );
 }
 
-/** Forgets requests after 100 days, a bounded number at a time, save those that usage has not got; answers how many. */
+/** Forgets requests after 100 days, a bounded number at a time, save those that are not at their end; answers how many. */
 export function forgetRequests(tx: Tx): Promise<number> {
   return tx.run(
     sql`delete from routed_requests where ctid = any(array(
-          select ctid from routed_requests where started_at < now() - interval '100 days' and (report is null or recorded_at is not null) limit 5000))`,
+          select ctid from routed_requests where started_at < now() - interval '100 days' and state in ('recorded', 'lost') limit 5000))`,
   );
 }

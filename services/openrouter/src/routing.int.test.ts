@@ -3,21 +3,22 @@ import { z } from "zod";
 import { createOpenRouterAccount, getOpenRouterAccount, routeChat } from "@tollbooth/shared/contracts/openrouter";
 import type { Db } from "@tollbooth/shared/db";
 import { Fault } from "@tollbooth/shared/fault";
+import { until } from "@tollbooth/shared/local/condition";
 import { print } from "@tollbooth/shared/money";
 import { sql } from "@tollbooth/shared/sql";
-import { reportDue } from "./reporting.ts";
 import { route } from "./routing.ts";
+import { sweep } from "./sweeping.ts";
 import { codeOf, newKey, openOpenRouter, plain, SERVICE } from "./testing/service.ts";
 import { pretendUsage } from "./testing/usage.ts";
 
 const service = await openOpenRouter();
-const { db, bus, reporting } = service;
+const { db, bus, metering, exchanges } = service;
 
 const usage = await pretendUsage(bus);
 beforeEach(async () => {
   usage.refusal = undefined;
   await hurry();
-  await reportDue(reporting);
+  await sweep(metering);
   usage.told = [];
 });
 
@@ -31,20 +32,19 @@ const CHAT = { model: "openai/gpt-4o-mini", messages: [{ role: "user", content: 
 const chat = (user_id: string, request_id = `request-${++made}`, more: object = {}, deadlineMs?: number) =>
   service.ask(routeChat, { user_id, request_id, chat: { ...CHAT, ...more } }, SERVICE, deadlineMs);
 const leftOf = async (userId: string) => {
-  const rows = await db.many(
-    z.object({ answered: z.boolean(), recorded: z.boolean() }),
-    sql`select answered_at is not null as answered, recorded_at is not null as recorded from routed_requests where user_id = ${userId}`,
+  const state = z.object({ state: z.string() });
+  return (await db.many(state, sql`select state from routed_requests where user_id = ${userId}`)).map(
+    (row) => row.state,
   );
-  return rows.map(({ answered, recorded }) => `${answered ? "answered" : "sent"}${recorded ? ", recorded" : ""}`);
 };
-const hurry = () => db.run(sql`update routed_requests set next_at = clock_timestamp()`);
+const hurry = () => db.run(sql`update routed_requests set next_at = clock_timestamp() where state <> 'sent'`);
 
 describe("a chat on a user's own key", () => {
   test("is answered in OpenRouter's words, and usage is told what it used", async () => {
     const { userId } = await connected();
     const { completion } = await chat(userId, "r1");
     expect(completion).toMatchObject({ object: "chat.completion", model: CHAT.model, usage: { completion_tokens: 3 } });
-    await reportDue(reporting);
+    await sweep(metering);
     expect(usage.told).toMatchObject([
       {
         user_id: userId,
@@ -57,15 +57,15 @@ describe("a chat on a user's own key", () => {
       },
     ]);
     expect(usage.told[0]?.provider_cost && print(usage.told[0].provider_cost)).toBe("0.000003300000");
-    expect(await leftOf(userId)).toEqual(["answered, recorded"]);
-    await reportDue(reporting);
+    expect(await leftOf(userId)).toEqual(["recorded"]);
+    await sweep(metering);
     expect(usage.told).toHaveLength(1);
   });
 
   test("always says how much it may cost at most", async () => {
     const { userId } = await connected();
     const { completion } = await chat(userId, undefined, { max_tokens: undefined });
-    expect(completion).toMatchObject({ usage: { completion_tokens: 4096 } });
+    expect(completion).toMatchObject({ usage: { completion_tokens: 16_384 } });
   });
 
   test("is sent once, however often it is asked", async () => {
@@ -79,7 +79,7 @@ describe("a chat on a user's own key", () => {
   test("from the cache is recorded, and has cost nothing", async () => {
     const { userId } = await connected("cached");
     await chat(userId);
-    await reportDue(reporting);
+    await sweep(metering);
     expect(usage.told).toMatchObject([{ input_tokens: 0, output_tokens: 0 }]);
     expect(usage.told[0]?.provider_cost?.isZero()).toBe(true);
   });
@@ -107,16 +107,23 @@ describe("a chat on a user's own key", () => {
     const away: Db = {
       ...db,
       run: async (query) => {
-        if (query.text.includes("answered_at") && outages-- > 0) throw new Fault("unavailable", "the database is away");
+        if (query.text.includes("answered_at =") && outages-- > 0)
+          throw new Fault("unavailable", "the database is away");
         return db.run(query);
       },
     };
-    const routing = { db: away, vault: service.vault, openRouter: service.openRouter, onAnswered: () => {} };
     const asked = routeChat.input.parse({ user_id: userId, request_id: "away", chat: CHAT });
-    await route(routing, asked, { askedBy: "agents", deadlineMs: Date.now() + 10_000 });
-    await reportDue(reporting);
+    await route({ ...metering, db: away }, exchanges, asked, { askedBy: "agents", deadlineMs: Date.now() + 10_000 });
+    await sweep(metering);
     expect(usage.told.map(({ event_id }) => event_id)).toEqual(["away"]);
     expect(outages).toBeLessThan(0);
+  });
+
+  test("that is not answered in time is settled all the same, when it has been", async () => {
+    const { userId } = await connected("slow");
+    expect(await codeOf(chat(userId, "slow", {}, Date.now() + 700))).toBe("timeout");
+    expect(await until(async () => (await leftOf(userId)).join() === "recorded", 5_000)).toBe(true);
+    expect(usage.told).toMatchObject([{ event_id: "slow", output_tokens: 3, metadata: { status: "left" } }]);
   });
 
   test("without enough time is not sent at all", async () => {
@@ -155,30 +162,30 @@ describe("a chat on a user's own key", () => {
 describe("a report", () => {
   test("is told again, the same, until usage has it", async () => {
     const { userId } = await connected();
-    await chat(userId);
     usage.refusal = new Fault("unavailable", "usage is away");
-    await expect(reportDue(reporting)).rejects.toThrow("usage is away");
+    await chat(userId);
+    await hurry();
+    await expect(sweep(metering)).rejects.toThrow("usage is away");
     usage.refusal = undefined;
-    await reportDue(reporting);
-    expect(usage.told).toHaveLength(2);
-    expect(usage.told[0]).toEqual(usage.told[1]);
-    expect(await leftOf(userId)).toEqual(["answered, recorded"]);
+    await sweep(metering);
+    expect(usage.told).toHaveLength(3);
+    expect(usage.told[0]).toEqual(usage.told[2]);
+    expect(await leftOf(userId)).toEqual(["recorded"]);
   });
 
   test("that usage refuses waits, hinders no other, and is told when that has been seen to", async () => {
     const [{ userId }, other] = [await connected(), await connected()];
-    await chat(userId);
     usage.refusal = new Fault("unpriced_model", "no price is known");
-    await reportDue(reporting);
-    await reportDue(reporting);
+    await chat(userId);
+    await sweep(metering);
     expect(usage.told).toHaveLength(1);
     usage.refusal = undefined;
     await chat(other.userId);
-    await reportDue(reporting);
-    expect([await leftOf(userId), await leftOf(other.userId)]).toEqual([["answered"], ["answered, recorded"]]);
+    await sweep(metering);
+    expect([await leftOf(userId), await leftOf(other.userId)]).toEqual([["answered"], ["recorded"]]);
     await hurry();
-    await reportDue(reporting);
-    expect(await leftOf(userId)).toEqual(["answered, recorded"]);
+    await sweep(metering);
+    expect(await leftOf(userId)).toEqual(["recorded"]);
   });
 });
 

@@ -86,6 +86,8 @@ const attacks: { attack: string; does: Attempt; by: string[]; unlike?: string }[
   { attack: "answers what nobody asked it",           does: { publish: "_INBOX_gateway.abc.1" },            by: ALL },
   { attack: "gives credits",                          does: { publish: "credits.allocate" },                by: but("gateway", OPERATOR),  unlike: "gateway" },
   { attack: "takes credits",                          does: { publish: "credits.deduct" },                  by: but("gateway", OPERATOR),  unlike: "gateway" },
+  { attack: "takes the answer to another's chat",     does: { publish: "openrouter.exchange.take.x" },      by: but("gateway", OPERATOR),  unlike: "gateway" },
+  { attack: "answers in the name of one process",     does: { listen: "openrouter.exchange.take.x", queue: "openrouter" }, by: but("openrouter"), unlike: "openrouter" },
   { attack: "sets prices",                            does: { publish: "usage.prices.set" },                by: but(OPERATOR),             unlike: OPERATOR },
   { attack: "tells a fact of usage",                  does: { publish: "usage.tracked" },                   by: but("usage"),              unlike: "usage" },
   { attack: "tells a fact of coupons",                does: { publish: "coupon.redeemed" },                 by: but("coupons"),            unlike: "coupons" },

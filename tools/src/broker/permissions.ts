@@ -5,7 +5,10 @@
 import type { Command } from "@tollbooth/shared/contract";
 import { commands, events } from "@tollbooth/shared/contracts/all";
 import { explainUsage } from "@tollbooth/shared/contracts/explain";
-import { importPrices, quoteCost } from "@tollbooth/shared/contracts/prices";
+import { checkBalance } from "@tollbooth/shared/contracts/credits";
+import { listModels, openExchange, takeExchange } from "@tollbooth/shared/contracts/exchanges";
+import { createHold, releaseHold } from "@tollbooth/shared/contracts/holds";
+import { getPrice, importPrices, quoteCost } from "@tollbooth/shared/contracts/prices";
 import { trackUsage, usageEventOutcomes } from "@tollbooth/shared/contracts/usage";
 import { inboxOf } from "@tollbooth/shared/nkeys";
 import { streams, type Stream } from "@tollbooth/shared/streams";
@@ -28,18 +31,18 @@ interface Row {
   readonly reads?: readonly { readonly stream: Stream; readonly durable: string; readonly subject: string }[];
 }
 
-/** Only the gateway asks in people's names: whatever has a route. */
+/** Only the gateway asks in people's names: whatever has a route, and what its proxy carries. */
 const ROUTED = Object.values(commands)
   .flat()
   .filter(({ http, access }) => http !== undefined && access !== "internal");
 
 // prettier-ignore
 export const ROWS: Readonly<Record<Service, Row>> = {
-  gateway: { asks: ROUTED },
+  gateway: { asks: [...ROUTED, listModels, openExchange, takeExchange] },
   credits: { asks: [explainUsage], owns: [streams.credits], reads: [confirmed(streams.usage), confirmed(streams.coupons)] },
   usage:   { owns: [streams.usageReports, streams.usage], reads: [{ stream: streams.usageReports, durable: "usage", subject: streams.usageReports.subjects[0] }] },
   coupons: { owns: [streams.coupons] },
-  openrouter: { asks: [importPrices, quoteCost, trackUsage] },
+  openrouter: { asks: [checkBalance, createHold, getPrice, importPrices, quoteCost, releaseHold, trackUsage] },
 };
 
 /** Whoever looks after the platform: he asks everything and sees every fact, and makes or answers none. */

@@ -56,8 +56,8 @@ export async function fillOpenRouter(db: Db): Promise<void> {
         select 'user-' || n, gen_random_uuid(), 'k1', 'gAAAA' || repeat('x', 100), 'hint', now(), now() from generate_series(0, ${MANY - 1}::int) n`,
   );
   await db.run(
-    sql`insert into routed_requests (user_id, request_id, model, asked_by)
-        select 'user-' || n % ${MANY}, 'chat-' || n, 'model', 'mass' from generate_series(1, ${TWICE_AS_MANY}::int) n`,
+    sql`insert into routed_requests (user_id, request_id, model, asked_by, state, payer, is_free)
+        select 'user-' || n % ${MANY}, 'chat-' || n, 'model', 'mass', 'lost', 'byok', false from generate_series(1, ${TWICE_AS_MANY}::int) n`,
   );
   await fillDelivery(db);
 }

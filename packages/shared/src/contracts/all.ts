@@ -3,6 +3,7 @@ import type { Command, Event } from "../contract.ts";
 import * as coupons from "./coupons.ts";
 import * as credits from "./credits.ts";
 import * as deadLetters from "./dead-letters.ts";
+import * as exchanges from "./exchanges.ts";
 import * as explain from "./explain.ts";
 import * as holds from "./holds.ts";
 import * as openrouter from "./openrouter.ts";
@@ -17,6 +18,7 @@ const ROOMS: readonly Record<string, unknown>[] = [
   coupons,
   credits,
   deadLetters,
+  exchanges,
   explain,
   holds,
   openrouter,

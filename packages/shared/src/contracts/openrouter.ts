@@ -76,6 +76,40 @@ export const deleteOpenRouterAccount = command({
   faults: ["not_found"],
 });
 
+export const OpenRouterSettings = z.object({
+  user_id: z.string(),
+  auto_clamp: z.boolean().describe("An answer longer than the credits pay for is shortened to that, and not refused."),
+  fallback_to_credits: z.boolean().describe("Where OpenRouter does not serve the user's own key, his credits pay."),
+});
+
+export const getOpenRouterSettings = command({
+  subject: "openrouter.settings.get",
+  summary: "How a user wants his requests to OpenRouter treated",
+  access: ["user"],
+  http: { method: "get", path: "/openrouter/settings" },
+  input: z.strictObject({ ...OnUser }),
+  output: OpenRouterSettings,
+  faults: [],
+});
+
+export const setOpenRouterSettings = command({
+  subject: "openrouter.settings.set",
+  summary: "Changes how a user wants his requests to OpenRouter treated; what is not named stays",
+  access: ["user"],
+  http: { method: "post", path: "/openrouter/settings" },
+  input: z
+    .strictObject({
+      ...OnUser,
+      auto_clamp: z.boolean().optional(),
+      fallback_to_credits: z.boolean().optional(),
+    })
+    .refine((input) => input.auto_clamp !== undefined || input.fallback_to_credits !== undefined, {
+      message: "name what is to change: auto_clamp, fallback_to_credits",
+    }),
+  output: OpenRouterSettings,
+  faults: ["idempotency_conflict", "idempotency_key_expired"],
+});
+
 // ---- what services ask ------------------------------------------------------------------------------------
 
 const { is_free, markup_class, markup_rate } = quoteCost.output.shape;

@@ -1,5 +1,4 @@
 /** The openrouter service on a database, a broker and a fake OpenRouter of the test's own, asked over the broker. */
-import { randomUUID } from "node:crypto";
 import { afterAll } from "vitest";
 import { openBus, type Bus } from "@tollbooth/shared/bus";
 import type { Caller, Command } from "@tollbooth/shared/contract";
@@ -9,18 +8,13 @@ import { openLog } from "@tollbooth/shared/log";
 import { testNats } from "@tollbooth/shared/testing/nats";
 import { testDatabase } from "@tollbooth/shared/testing/postgres";
 import type { z } from "zod";
-import { OpenRouter } from "../client.ts";
 import { startFakeOpenRouter } from "../fake.ts";
-import { toBase64Url } from "../fernet.ts";
 import { endpoints } from "../handlers.ts";
-import { Quotes } from "../quotes.ts";
-import type { Reporting } from "../reporting.ts";
-import { Vault } from "../vault.ts";
-import { parseVaultKeys } from "../vault-keys.ts";
+import { Exchanges } from "../exchanges.ts";
+import type { Metering } from "../settling.ts";
+import { meteringOn } from "./metering.ts";
 
-/** Vault keys as settings have them. */
-export const OLD_KEY = `k1:${toBase64Url(new Uint8Array(32).fill(1))}`;
-export const NEW_KEY = `k2:${toBase64Url(new Uint8Array(32).fill(2))}`;
+export { NEW_KEY, newKey, OLD_KEY } from "./metering.ts";
 
 export const SERVICE: Caller = { sub: "chat-service", roles: ["service"] };
 export const plain = (sub: string): Caller => ({ sub, roles: ["user"] });
@@ -28,18 +22,19 @@ export const plain = (sub: string): Caller => ({ sub, roles: ["user"] });
 export interface TestOpenRouter {
   readonly db: Db;
   readonly bus: Bus;
-  readonly vault: Vault;
-  readonly openRouter: OpenRouter;
-  readonly reporting: Reporting;
+  readonly vault: Metering["vault"];
+  readonly openRouter: Metering["openRouter"];
+  readonly metering: Metering;
+  readonly exchanges: Exchanges;
   /** Asks as other services do. Throws the Fault. */
-  ask<I extends z.ZodType, O extends z.ZodType>(
+  readonly ask: <I extends z.ZodType, O extends z.ZodType>(
     contract: Command<I, O>,
     input: z.input<I>,
     caller: Caller,
     deadlineMs?: number,
-  ): Promise<z.output<O>>;
+  ) => Promise<z.output<O>>;
   /** OpenRouter no longer takes a key. */
-  revoke(key: string): Promise<void>;
+  readonly revoke: (key: string) => Promise<void>;
 }
 
 /** Call it at the top level of a test file: all of it ends with the file's tests. */
@@ -51,26 +46,23 @@ export async function openOpenRouter(): Promise<TestOpenRouter> {
     await bus.close();
     await fake.close();
   });
-  const vault = new Vault(parseVaultKeys(OLD_KEY));
-  const openRouter = new OpenRouter(fake.url);
-  await bus.serve("openrouter", endpoints({ db, vault, openRouter, onAnswered: () => {} }, new Quotes(bus)));
+  const metering = await meteringOn({ db, bus, log, url: fake.url });
+  const { vault, openRouter } = metering;
+  const exchanges = new Exchanges();
+  await bus.serve("openrouter", endpoints(metering, exchanges));
   return {
     db,
     bus,
     vault,
     openRouter,
-    reporting: { db, bus, log },
+    metering,
+    exchanges,
     ask: (contract, input, caller, deadlineMs = Date.now() + 10_000) =>
       bus.ask(contract, input, { caller, deadlineMs }),
     revoke: async (key) => {
       await fetch(`${fake.url}/key`, { method: "DELETE", headers: { authorization: `Bearer ${key}` } });
     },
   };
-}
-
-/** A key that nobody had before; the words say what the fake OpenRouter makes of it. */
-export function newKey(...words: string[]): string {
-  return ["sk-or-v1", ...words, randomUUID()].join("-");
 }
 
 /** The code that something is refused with. */

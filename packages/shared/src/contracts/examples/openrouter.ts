@@ -1,4 +1,5 @@
 /** Examples of what the openrouter service answers. */
+import * as exchanges from "../exchanges.ts";
 import * as openrouter from "../openrouter.ts";
 import { ALICE, asked, NOW, type Examples } from "./example.ts";
 
@@ -14,6 +15,8 @@ const ACCOUNT = {
   updated_at: NOW,
   key_hint: "4f9c",
 };
+const SETTINGS = { user_id: ALICE, auto_clamp: true, fallback_to_credits: false };
+const EXCHANGE = "0d4b3a52-6a39-4a0f-8d0c-3a2f9c0e2b7d";
 const MODEL = { model: "openai/gpt-4o-mini" };
 
 export const openRouterExamples: Examples = {
@@ -35,8 +38,48 @@ export const openRouterExamples: Examples = {
       message: "the key is forgotten, and this user is no longer connected to OpenRouter",
     },
   ),
+  ...asked(openrouter.getOpenRouterSettings, {}, SETTINGS),
+  ...asked(openrouter.setOpenRouterSettings, { auto_clamp: true }, SETTINGS),
   ...asked(openrouter.modelMarkup, MODEL, { ...MODEL, markup_class: "budget", markup_rate: "0.05" }),
   ...asked(openrouter.freeModel, MODEL, { ...MODEL, is_free: false }),
+  ...asked(
+    exchanges.openExchange,
+    { kind: "chat", body: '{"model":"openai/gpt-4o-mini","messages":[{"role":"user","content":"Say something."}]}' },
+    { exchange_id: EXCHANGE, process: "3a2f9c0e-2b7d-4a53-9f0e-6f3d4f5b8a11" },
+  ),
+  ...asked(
+    exchanges.takeExchange,
+    { exchange_id: EXCHANGE },
+    {
+      head: { is_stream: true, headers: { "X-Tollbooth-Key": "managed" } },
+      text: 'data: {"model":"openai/gpt-4o-mini","choices":[{"index":0,"delta":{"content":"Some"}}]}\n\n',
+      done: false,
+    },
+  ),
+  ...asked(
+    exchanges.listModels,
+    {},
+    {
+      object: "list",
+      data: [
+        {
+          id: "openai/gpt-4o-mini",
+          object: "model",
+          created: 1_721_260_800,
+          owned_by: "openai",
+          name: "OpenAI: GPT-4o-mini",
+          context_length: 128_000,
+          pricing: { input_token: "0.00000015", output_token: "0.0000006" },
+          tollbooth: {
+            is_free: false,
+            markup_class: "budget",
+            markup_rate: "0.05",
+            pricing: { input_token: "0.0000001575", output_token: "0.00000063" },
+          },
+        },
+      ],
+    },
+  ),
   ...asked(
     openrouter.routeChat,
     {

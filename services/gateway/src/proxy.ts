@@ -1,0 +1,137 @@
+/**
+ * The OpenAI-compatible proxy: a client's request is carried to the openrouter service, and its answer back, part by part.
+ * Nobody asks for the next part before the client has taken the last; a client that hangs up is told to the service. It
+ * needs nothing of Express.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Bus } from "@tollbooth/shared/bus";
+import { answeredBy, type Ask, type Caller } from "@tollbooth/shared/contract";
+import { openExchange, Payer, takeExchange } from "@tollbooth/shared/contracts/exchanges";
+import { Fault, type FaultCode } from "@tollbooth/shared/fault";
+import { mayAsk } from "@tollbooth/shared/handler";
+import type { Log } from "@tollbooth/shared/log";
+import { idempotencyKey } from "./idempotency.ts";
+import { refuse } from "./openai-errors.ts";
+import { readChatBody } from "./proxy-body.ts";
+
+export interface Proxy {
+  readonly bus: Pick<Bus, "ask" | "forward">;
+  readonly log: Log;
+}
+
+/** What is known of a request beside itself. */
+export interface Entry {
+  readonly requestId: string;
+  /** Lets it in. Throws where the token is bad or the limit reached. */
+  readonly admit: () => Promise<Caller | undefined>;
+  /** Hears the code of a refusal. */
+  readonly onRefused: (code: FaultCode) => void;
+}
+
+/** The service answers a take after 10 s, with nothing where there is nothing. */
+const TAKE_WITHIN_MS = 20_000;
+const OPEN_WITHIN_MS = 20_000;
+/** A client that takes nothing for so long is gone. */
+const STALLED_MS = 60_000;
+
+const DOOR = openExchange.access;
+
+/** Carries a request for what costs. Never throws: whatever fails is answered, or ends the connection. */
+export async function carry(
+  proxy: Proxy,
+  kind: "chat" | "embeddings",
+  req: IncomingMessage,
+  res: ServerResponse,
+  entry: Entry,
+): Promise<void> {
+  try {
+    const caller = await entry.admit();
+    mayAsk(DOOR, caller);
+    const asked = { requestId: entry.requestId, ...(caller && { caller }) };
+    const key = idempotencyKey(req.headersDistinct["idempotency-key"]);
+    const payer = payerOf(req.headers["x-tollbooth-key"]);
+    const body = await readChatBody(req);
+    const opened = await proxy.bus.ask(
+      openExchange,
+      { kind, body, ...(payer && { key: payer }) },
+      { ...asked, deadlineMs: Date.now() + OPEN_WITHIN_MS, ...(key !== undefined && { idempotencyKey: key }) },
+    );
+    await bring(proxy, opened, asked, res);
+  } catch (error) {
+    const fault = Fault.from(error);
+    entry.onRefused(fault.code);
+    if (fault.code === "internal") proxy.log.error({ err: fault.more.cause ?? fault }, fault.message);
+    // What has begun cannot be refused any more: that it is not whole is told by a connection that breaks.
+    if (res.headersSent) res.destroy();
+    else refuse(res, fault, { isAnonymous: req.headers.authorization === undefined });
+  }
+}
+
+/** Brings an answer to the client, part by part. Throws what ended it. */
+async function bring(
+  { bus }: Proxy,
+  { exchange_id, process }: { readonly exchange_id: string; readonly process: string },
+  asked: Partial<Ask>,
+  res: ServerResponse,
+): Promise<void> {
+  const take = (left: boolean) =>
+    bus.ask(
+      answeredBy(takeExchange, process),
+      { exchange_id, left },
+      { ...asked, deadlineMs: Date.now() + TAKE_WITHIN_MS },
+    );
+  let isGone = res.destroyed;
+  const leave = () => {
+    isGone = true;
+    // Where this is not heard either, a minute without a take says the same.
+    take(true).catch(() => {});
+  };
+  if (isGone) return leave();
+  res.once("close", leave);
+  try {
+    for (let isDone = false; !isDone;) {
+      const { head, text, done } = await take(false);
+      if (isGone) return;
+      if (head !== undefined) res.writeHead(200, headersOf(head));
+      if (text !== "" && !res.write(text)) await drained(res);
+      if (isGone) return;
+      isDone = done;
+    }
+  } finally {
+    res.off("close", leave);
+  }
+  res.end();
+}
+
+function headersOf(head: { readonly is_stream: boolean; readonly headers: Readonly<Record<string, string>> }) {
+  return {
+    ...head.headers,
+    "Content-Type": head.is_stream ? "text/event-stream; charset=utf-8" : "application/json; charset=utf-8",
+    "Cache-Control": "no-store",
+    // Proxies that gather what they pass on would hold a stream back.
+    ...(head.is_stream && { "X-Accel-Buffering": "no" }),
+  };
+}
+
+/** Settles when the client has taken what was written, or is gone. */
+function drained(res: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const stalled = setTimeout(() => res.destroy(), STALLED_MS);
+    const go = () => {
+      clearTimeout(stalled);
+      res.off("drain", go).off("close", go);
+      resolve();
+    };
+    res.once("drain", go).once("close", go);
+  });
+}
+
+function payerOf(header: string | readonly string[] | undefined): "byok" | "managed" | undefined {
+  if (header === undefined) return undefined;
+  const payer = Payer.safeParse(header);
+  if (payer.success) return payer.data;
+  const message = "byok or managed, or nothing";
+  throw new Fault("invalid_request", `X-Tollbooth-Key is not valid: ${message}`, {
+    errors: [{ path: "X-Tollbooth-Key", message }],
+  });
+}

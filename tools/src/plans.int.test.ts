@@ -118,6 +118,7 @@ const asked: readonly (readonly [Owner, Command, object])[] = [
   ["coupons", coupons.validateCoupon, { ...USER, code: "CODE-7" }],
   ["coupons", coupons.redeemCoupon, { ...USER, code: "CODE-8" }],
   ["openrouter", openrouter.getOpenRouterAccount, USER],
+  ["openrouter", openrouter.getOpenRouterSettings, USER],
   ["openrouter", openrouter.deleteOpenRouterAccount, USER],
 ];
 

@@ -59,6 +59,9 @@ export async function fillOpenRouter(db: Db): Promise<void> {
     sql`insert into routed_requests (user_id, request_id, model, asked_by, state, payer, is_free)
         select 'user-' || n % ${MANY}, 'chat-' || n, 'model', 'mass', 'lost', 'byok', false from generate_series(1, ${TWICE_AS_MANY}::int) n`,
   );
+  await db.run(
+    sql`insert into openrouter_settings (user_id, auto_clamp, fallback_to_credits) select 'user-' || n, true, false from generate_series(0, ${MANY - 1}::int) n`,
+  );
   await fillDelivery(db);
 }
 

@@ -19,10 +19,13 @@ export function decimal(value: string | number): Money {
   if (typeof value === "number" && !Number.isSafeInteger(value)) {
     throw new TypeError(`decimal() takes a text or a whole number, not ${value}`);
   }
+  // Most amounts of an account are nothing, and reading that digit by digit is not free.
+  if (value === ZERO_TEXT) return ZERO;
   return new Exact(value);
 }
 
-export const ZERO: Money = decimal(0);
+export const ZERO: Money = new Exact(0);
+const ZERO_TEXT = "0.000000000000";
 
 /** Rounds half to even at 12 places: the one place where an amount of credits is made from a finer number. */
 export function round12(value: Money): Money {
@@ -32,7 +35,7 @@ export function round12(value: Money): Money {
 /** Prints an amount with exactly 12 places. An amount with more is a bug, not something to round away. */
 export function print(amount: Money): string {
   if (amount.decimalPlaces() > PLACES) throw new RangeError(`not an amount of ${PLACES} places: ${amount.toFixed()}`);
-  return amount.isZero() ? "0.000000000000" : amount.toFixed(PLACES);
+  return amount.isZero() ? ZERO_TEXT : amount.toFixed(PLACES);
 }
 
 /** The exact sum; of nothing, zero. */

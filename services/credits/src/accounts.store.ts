@@ -6,7 +6,6 @@ import { sql, table } from "@tollbooth/shared/sql";
 import { balance, type Account } from "./account.ts";
 import { worth, type Lot } from "./lots.ts";
 import type { Tier } from "./period.ts";
-import { iso, isoOrNull } from "./rows.ts";
 import { readTiers } from "./tiers.store.ts";
 import { nextDueAt } from "./time.ts";
 
@@ -162,28 +161,28 @@ export async function saveAccounts(tx: Tx, changes: readonly Change[]): Promise<
     last_charge: after.lastCharge,
     head_hash: head,
     period: after.period,
-    period_start: iso(after.periodStart),
-    reset_at: iso(after.resetAt),
+    period_start: after.periodStart,
+    reset_at: after.resetAt,
     period_granted: print(after.periodGranted),
     period_price: print(after.periodPrice),
     reset_by_hand: after.resetByHand,
-    next_due_at: iso(nextDueAt(after)),
-    updated_at: iso(after.updatedAt),
+    next_due_at: nextDueAt(after),
+    updated_at: after.updatedAt,
   }));
   if (rows.length === 0) return;
   // prettier-ignore
   const columns = {
     user_id: "text", tier: "text", pending_tier: "text", balance: "numeric", held: "numeric", debt: "numeric", bonus_credits: "numeric",
     free_tier_used: "numeric", last_seq: "bigint", last_lot: "int", last_charge: "int", head_hash: "text", period: "int",
-    period_start: "timestamptz", reset_at: "timestamptz", period_granted: "numeric", period_price: "numeric", reset_by_hand: "int",
-    next_due_at: "timestamptz", updated_at: "timestamptz",
+    period_start: "bigint", reset_at: "bigint", period_granted: "numeric", period_price: "numeric", reset_by_hand: "int",
+    next_due_at: "bigint", updated_at: "bigint",
   };
   await tx.run(
     sql`update user_credits a set tier = n.tier, pending_tier = n.pending_tier, balance = n.balance, held = n.held, debt = n.debt,
           bonus_credits = n.bonus_credits, free_tier_used = n.free_tier_used, last_seq = n.last_seq, last_lot = n.last_lot,
-          last_charge = n.last_charge, head_hash = n.head_hash, period = n.period, period_start = n.period_start, reset_at = n.reset_at,
+          last_charge = n.last_charge, head_hash = n.head_hash, period = n.period, period_start = to_timestamp(n.period_start / 1000.0), reset_at = to_timestamp(n.reset_at / 1000.0),
           period_granted = n.period_granted, period_price = n.period_price, reset_by_hand = n.reset_by_hand,
-          next_due_at = n.next_due_at, updated_at = n.updated_at
+          next_due_at = to_timestamp(n.next_due_at / 1000.0), updated_at = to_timestamp(n.updated_at / 1000.0)
         from ${table(columns, rows)} as n (user_id, tier, pending_tier, balance, held, debt, bonus_credits, free_tier_used, last_seq, last_lot,
           last_charge, head_hash, period, period_start, reset_at, period_granted, period_price, reset_by_hand, next_due_at, updated_at)
         where a.user_id = n.user_id`,
@@ -200,11 +199,12 @@ export async function saveLots(tx: Tx, changes: readonly Change[]): Promise<void
   // prettier-ignore
   const columns = {
     user_id: "text", lot: "int", kind: "text", granted: "numeric", remaining: "numeric", held: "numeric", priority: "smallint",
-    active: "boolean", rolled: "boolean", effective_at: "timestamptz", expires_at: "timestamptz",
+    active: "boolean", rolled: "boolean", effective_at: "bigint", expires_at: "bigint",
   };
   await tx.run(
     sql`insert into credit_lots (user_id, lot, kind, granted, remaining, held, priority, active, rolled, effective_at, expires_at)
-        select * from ${table(columns, rows)}
+        select user_id, lot, kind, granted, remaining, held, priority, active, rolled, to_timestamp(effective_at / 1000.0), to_timestamp(expires_at / 1000.0)
+        from ${table(columns, rows)} as n (user_id, lot, kind, granted, remaining, held, priority, active, rolled, effective_at, expires_at)
         on conflict (user_id, lot) do update set granted = excluded.granted, remaining = excluded.remaining, held = excluded.held,
           active = excluded.active, expires_at = excluded.expires_at`,
   );
@@ -221,7 +221,7 @@ function lotRow(userId: string, lot: Lot) {
     priority: lot.priority,
     active: lot.active,
     rolled: lot.rolled,
-    effective_at: iso(lot.effectiveAt),
-    expires_at: isoOrNull(lot.expiresAt),
+    effective_at: lot.effectiveAt,
+    expires_at: lot.expiresAt,
   };
 }

@@ -47,3 +47,26 @@ test("a transaction that stood still too long may be tried again: its connection
 test("what the database refuses is no outage", async () => {
   expect(await db.run(sql`select 1 / 0`).catch(codeOf)).toMatchObject({ code: "22012" });
 });
+
+test("statements of a transaction are done in the order in which they are asked, answered or not", async () => {
+  await db.run(sql`create table asked (n bigint generated always as identity, what text not null)`);
+  await db.tx(async (tx) => {
+    await Promise.all(["a", "b", "c"].map((what) => tx.run(sql`insert into asked (what) values (${what})`)));
+  });
+  const rows = await db.many(z.object({ what: z.string() }), sql`select what from asked order by n`);
+  expect(rows.map(({ what }) => what)).toEqual(["a", "b", "c"]);
+});
+
+test("a transaction in which a statement failed keeps nothing, whether or not the work looked at it", async () => {
+  await db.run(sql`create table kept (n int)`);
+  const careless = db.tx(async (tx) => {
+    await tx.run(sql`insert into kept values (${1})`);
+    await tx.run(sql`select 1 / ${0}::int`).catch(() => {});
+  });
+  await expect(careless).rejects.toThrow("nothing was kept");
+  const unheard = db.tx(async (tx) => {
+    await Promise.all([tx.run(sql`select 1 / ${0}::int`), tx.run(sql`insert into kept values (${2})`)]);
+  });
+  expect(await unheard.catch(codeOf)).toMatchObject({ code: "22012" });
+  expect(await db.run(sql`select from kept`)).toBe(0);
+});

@@ -213,6 +213,7 @@ function ask(on: pg.Pool | pg.Client, query: Sql): Promise<pg.QueryResult> {
   );
 }
 
+/** As many as our code has statements. */
 const names = new Map<string, string>();
 
 /** A statement with values is parsed once a connection: its name is the same wherever its text is. */

@@ -43,7 +43,6 @@ const NAK_DELAY_MS = 1_000;
 /** Consumes until closed; closing waits for what is in hand. */
 export function consume(options: ConsumerOptions): { close: () => Promise<void> } {
   const { bus, stream, subject, durable, log, onStall } = options;
-  const pullMax = stream.confirmedBy === undefined ? PULL_MAX : PULL_PARCELS_MAX;
   const inHand = new InHand(IN_HAND_MAX);
   let consumer: Consumer | undefined;
   let pulling = new AbortController();
@@ -66,14 +65,13 @@ export function consume(options: ConsumerOptions): { close: () => Promise<void> 
     stallMs: STALL_MS,
     onStall,
     round: async (signal) => {
+      pulling = new AbortController();
       await untilMs(pausedUntilMs, signal);
       if (!(await inHand.hasRoom()) || signal.aborted) return;
       consumer ??= await options.streams.ensureConsumer(stream.name, durable, subject);
       let received = 0;
-      pulling = new AbortController();
       try {
-        const ends = AbortSignal.any([signal, pulling.signal]);
-        for await (const message of pull(consumer, pullMax, PULL_EXPIRES_MS, ends)) {
+        for await (const message of pull(consumer, pullMaxOf(stream), PULL_EXPIRES_MS, pulling.signal)) {
           received++;
           void inHand.hold(take(message));
         }
@@ -93,10 +91,16 @@ export function consume(options: ConsumerOptions): { close: () => Promise<void> 
   return {
     close: async () => {
       unwatch();
-      await loop.close();
+      const closed = loop.close();
+      pulling.abort();
+      await closed;
       await inHand.ended();
     },
   };
+}
+
+function pullMaxOf({ confirmedBy }: Stream): number {
+  return confirmedBy === undefined ? PULL_MAX : PULL_PARCELS_MAX;
 }
 
 /** Tells how far behind the consumer is; answers what ends it. */

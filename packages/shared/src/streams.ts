@@ -191,6 +191,7 @@ export async function* pull(
   const messages = await consumer.fetch({ max_messages: max, expires: expiresMs });
   const stop = () => void messages.close();
   signal.addEventListener("abort", stop, { once: true });
+  if (signal.aborted) stop();
   try {
     for await (const message of messages) yield delivery(message);
   } finally {

@@ -18,10 +18,15 @@ export class InHand {
     return held;
   }
 
+  /** Whether there is as much of it as there should be. */
+  get isFull(): boolean {
+    return this.#work.size >= this.#max;
+  }
+
   /** Whether there is room for more. Where there is none it answers as soon as something ends. */
   async hasRoom(): Promise<boolean> {
-    if (this.#work.size >= this.#max) await new Promise<void>((resolve) => (this.#onEnded = resolve));
-    return this.#work.size < this.#max;
+    if (this.isFull) await new Promise<void>((resolve) => (this.#onEnded = resolve));
+    return !this.isFull;
   }
 
   /** Resolves when all of it has ended. */

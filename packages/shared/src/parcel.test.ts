@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { pack, PARCEL_TYPE, parcels, unpack, type Packed } from "./parcel.ts";
+import { pack, PARCEL_TYPE, unpack, type Packed } from "./parcel.ts";
 import { MESSAGE_MAX_BYTES, type Delivery } from "./streams.ts";
 
 const anyFact: fc.Arbitrary<Packed> = fc
@@ -37,9 +37,9 @@ describe("a parcel", () => {
   test("gives back every fact in its order, with its headers, its data and its trace", () => {
     fc.assert(
       fc.property(fc.array(anyFact, { maxLength: 40 }), (facts) => {
-        const sent = parcels(facts);
-        expect(sent.flat()).toEqual(facts);
-        const got = sent.flatMap((parcel) => unpack(message(pack(parcel), PARCEL_TYPE)));
+        const sent = pack(facts);
+        expect(sent.flatMap((parcel) => parcel.facts)).toEqual(facts);
+        const got = sent.flatMap(({ body }) => unpack(message(body, PARCEL_TYPE)));
         expect(got.map(({ headers, data }) => ({ headers, payload: Buffer.from(data).toString() }))).toEqual(facts);
         for (const { headers, trace } of got) expect(trace["traceparent"]).toBe(headers["traceparent"]);
       }),
@@ -49,8 +49,8 @@ describe("a parcel", () => {
   test("is never larger than a message may be, unless one fact alone is", () => {
     fc.assert(
       fc.property(fc.array(anyFact, { maxLength: 60 }), (facts) => {
-        for (const parcel of parcels(facts))
-          if (parcel.length > 1) expect(Buffer.byteLength(pack(parcel))).toBeLessThan(MESSAGE_MAX_BYTES - 1_024);
+        for (const parcel of pack(facts))
+          if (parcel.facts.length > 1) expect(Buffer.byteLength(parcel.body)).toBeLessThan(MESSAGE_MAX_BYTES - 1_024);
       }),
     );
   });

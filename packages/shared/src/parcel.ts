@@ -4,7 +4,8 @@
  */
 import { z } from "zod";
 import { MESSAGE_MAX_BYTES, type Delivery } from "./streams.ts";
-import type { TraceHeaders } from "./telemetry.ts";
+import { TRACE_HEADERS, traceIn } from "./telemetry.ts";
+import { jsonIn } from "./wire.ts";
 
 /** What a message says of itself when it is a parcel. */
 export const PARCEL_TYPE = "application/cloudevents-batch+json";
@@ -18,25 +19,28 @@ export interface Packed {
 /** For the brackets, the message's own headers, and what the broker adds. */
 const ROOM_BYTES = 2_048;
 
-/** Puts facts of one subject into as few parcels as a message's size allows, in their order. */
-export function parcels<P extends Packed>(facts: readonly P[]): P[][] {
-  const packed: P[][] = [];
-  let left = 0;
-  for (const fact of facts) {
-    const bytes = Buffer.byteLength(eventOf(fact)) + 1;
-    if (bytes > left || packed.length === 0) {
-      packed.push([]);
-      left = MESSAGE_MAX_BYTES - ROOM_BYTES;
-    }
-    packed.at(-1)?.push(fact);
-    left -= bytes;
-  }
-  return packed;
+/** Facts in one message. */
+export interface Parcel<P> {
+  readonly facts: readonly P[];
+  readonly body: string;
 }
 
-/** The body of a parcel. */
-export function pack(facts: readonly Packed[]): string {
-  return `[${facts.map(eventOf).join(",")}]`;
+/** Puts facts of one subject into as few parcels as a message's size allows, in their order. */
+export function pack<P extends Packed>(facts: readonly P[]): Parcel<P>[] {
+  const packed: { facts: P[]; events: string[] }[] = [];
+  let left = 0;
+  for (const fact of facts) {
+    const event = eventOf(fact);
+    const bytes = Buffer.byteLength(event) + 1;
+    if (bytes > left || packed.length === 0) {
+      packed.push({ facts: [], events: [] });
+      left = MESSAGE_MAX_BYTES - ROOM_BYTES;
+    }
+    packed.at(-1)?.facts.push(fact);
+    packed.at(-1)?.events.push(event);
+    left -= bytes;
+  }
+  return packed.map(({ facts: together, events }) => ({ facts: together, body: `[${events.join(",")}]` }));
 }
 
 /** A fact in CloudEvents' JSON format. Its data is JSON already and is not read again. */
@@ -49,35 +53,21 @@ function attributeOf(header: string): string {
   return header === "content-type" ? "datacontenttype" : header.replace(/^ce-/, "");
 }
 
-const Parcel = z.array(z.object({ data: z.unknown() }).catchall(z.string()));
+const Events = z.array(z.object({ data: z.unknown() }).catchall(z.string()));
 
 /** The facts in a message, each as if it had come alone. A parcel that cannot be read is left as it is. */
 export function unpack(message: Delivery): Delivery[] {
   if (message.headers["content-type"] !== PARCEL_TYPE) return [message];
-  const read = Parcel.safeParse(jsonOf(message.data));
+  const read = Events.safeParse(jsonIn(message.data));
   if (!read.success) return [message];
   return read.data.map(({ data, ...attributes }) => {
     const headers = Object.fromEntries(Object.entries(attributes).map(([name, value]) => [headerOf(name), value]));
-    return { ...message, headers, data: Buffer.from(JSON.stringify(data)), trace: traceIn(headers) };
+    return { ...message, headers, data: Buffer.from(JSON.stringify(data)), trace: traceIn((name) => headers[name]) };
   });
 }
 
 /** The trace context is no attribute of the event, though it travels as one. */
 function headerOf(attribute: string): string {
   if (attribute === "datacontenttype") return "content-type";
-  return TRACE.has(attribute) ? attribute : `ce-${attribute}`;
-}
-
-const TRACE = new Set(["traceparent", "tracestate"]);
-
-function traceIn(headers: Readonly<Record<string, string>>): TraceHeaders {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => TRACE.has(name)));
-}
-
-function jsonOf(data: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(data).toString("utf8"));
-  } catch {
-    return undefined;
-  }
+  return TRACE_HEADERS.includes(attribute) ? attribute : `ce-${attribute}`;
 }

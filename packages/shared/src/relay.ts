@@ -7,7 +7,7 @@ import { z } from "zod";
 import { crashPoint } from "./crash.ts";
 import type { Db, Session } from "./db.ts";
 import { relayed } from "./metrics.ts";
-import { pack, PARCEL_TYPE, parcels } from "./parcel.ts";
+import { pack, PARCEL_TYPE, type Parcel } from "./parcel.ts";
 import { sql, table } from "./sql.ts";
 import { isRefusedForGood, streamOf, type Published, type Streams } from "./streams.ts";
 import { inSpan, SpanKind, traceHeaders } from "./telemetry.ts";
@@ -78,11 +78,11 @@ export async function relayDue(session: Session, streams: Streams): Promise<void
     const epochs = await epochsOf(due, streams);
     crashPoint("relay.before-publish");
     const messages = messagesOf(due);
-    const results = await Promise.allSettled(messages.map((rows) => publish(rows, streams)));
+    const results = await Promise.allSettled(messages.map((message) => publish(message, streams)));
     crashPoint("relay.after-publish");
     await record(
       session,
-      messages.flatMap((rows, i) =>
+      messages.flatMap(({ rows }, i) =>
         rows.map((row) => ({ row, result: results[i] as PromiseSettledResult<Published> })),
       ),
       epochs,
@@ -100,37 +100,51 @@ async function epochsOf(due: readonly Due[], streams: Streams): Promise<Map<stri
   );
 }
 
+/** One message: the rows that it carries, and how. */
+interface Message {
+  readonly rows: readonly Due[];
+  readonly subject: string;
+  /** By which the broker knows it again. */
+  readonly id: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly span: Parameters<typeof inSpan>[1];
+}
+
 /** What goes in one message each: facts that a service of ours confirms travel together, notices alone. */
-function messagesOf(due: readonly Due[]): Due[][] {
+function messagesOf(due: readonly Due[]): Message[] {
   const subjects = [...new Set(due.map(({ subject }) => subject))];
   return subjects.flatMap((subject) => {
     const rows = due.filter((row) => row.subject === subject);
-    return streamOf(subject).confirmedBy === undefined ? rows.map((row) => [row]) : parcels(rows);
+    if (streamOf(subject).confirmedBy === undefined) return rows.map(alone);
+    return pack(rows).map((parcel) => (parcel.facts.length === 1 ? alone(parcel.facts[0] as Due) : together(parcel)));
   });
 }
 
-function publish(rows: readonly Due[], streams: Streams): Promise<Published> {
-  const [first, ...more] = rows as readonly [Due, ...Due[]];
-  const { subject } = first;
-  const messageId = more.length === 0 ? idOf(first) : hash("sha256", rows.map(idOf).join(" "));
+function alone(row: Due): Message {
+  const { subject, headers, payload } = row;
+  const span = { parent: headers, attributes: { "messaging.message.id": row.event_id } };
+  return { rows: [row], subject, id: idOf(row), headers, body: payload, span };
+}
+
+function together({ facts: rows, body }: Parcel<Due>): Message {
+  const { subject } = rows[0] as Due;
+  const id = hash("sha256", rows.map(idOf).join(" "));
+  const linked = rows.map(({ headers }) => headers);
+  const span = { linked, attributes: { "messaging.batch.message_count": rows.length } };
+  return { rows, subject, id, headers: { "content-type": PARCEL_TYPE }, body, span };
+}
+
+function publish({ subject, id, headers, body, span }: Message, streams: Streams): Promise<Published> {
   const attributes = {
     "messaging.system": "nats",
     "messaging.operation.name": "publish",
     "messaging.operation.type": "send",
     "messaging.destination.name": subject,
-    ...(more.length === 0
-      ? { "messaging.message.id": first.event_id }
-      : { "messaging.batch.message_count": rows.length }),
+    ...span.attributes,
   };
-  const to = streamOf(subject).name;
-  if (more.length === 0) {
-    return inSpan(`publish ${subject}`, { kind: SpanKind.PRODUCER, parent: first.headers, attributes }, () =>
-      streams.publish(to, subject, messageId, { ...first.headers, ...traceHeaders() }, first.payload),
-    );
-  }
-  const linked = rows.map(({ headers }) => headers);
-  return inSpan(`publish ${subject}`, { kind: SpanKind.PRODUCER, linked, attributes }, () =>
-    streams.publish(to, subject, messageId, { "content-type": PARCEL_TYPE }, pack(rows)),
+  return inSpan(`publish ${subject}`, { ...span, kind: SpanKind.PRODUCER, attributes }, () =>
+    streams.publish(streamOf(subject).name, subject, id, { ...headers, ...traceHeaders() }, body),
   );
 }
 

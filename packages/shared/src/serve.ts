@@ -3,6 +3,7 @@ import { headers as natsHeaders, type NatsConnection, type ServiceMsg } from "na
 import { addressOf } from "./contract.ts";
 import { Fault } from "./fault.ts";
 import type { Endpoint, Reply } from "./handler.ts";
+import { InHand } from "./in-hand.ts";
 import type { Log } from "./log.ts";
 import { answerDuration, timed } from "./metrics.ts";
 import { inSpan, SpanKind } from "./telemetry.ts";
@@ -22,28 +23,26 @@ export async function serve(
   log: Log,
 ): Promise<() => Promise<void>> {
   const micro = await connection.services.add({ name: service, version: "0.1.0", queue: service });
-  const inHand = new Set<Promise<void>>();
+  const inHand = new InHand(IN_HAND_MAX);
   for (const endpoint of endpoints) {
     const subject = addressOf(endpoint.contract);
     micro.addEndpoint(subject.replaceAll(".", "-"), {
       subject,
       handler: (error, message) => {
         if (error) return log.error({ err: error, subject }, "subscription failed");
-        if (inHand.size >= IN_HAND_MAX)
+        if (inHand.isFull)
           return refuse(
             message,
             new Fault("overloaded", "too many requests are in hand; try again shortly", { retryAfterS: 1 }),
           );
-        const answered = answer(endpoint, message, log)
-          .catch((failed: unknown) => log.error({ err: failed, subject }, "could not answer"))
-          .finally(() => inHand.delete(answered));
-        inHand.add(answered);
+        const answered = answer(endpoint, message, log);
+        void inHand.hold(answered.catch((failed: unknown) => log.error({ err: failed, subject }, "could not answer")));
       },
     });
   }
   return async () => {
     await micro.stop();
-    await Promise.all(inHand);
+    await inHand.ended();
   };
 }
 

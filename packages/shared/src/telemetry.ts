@@ -27,10 +27,21 @@ export { SpanKind, SpanStatusCode, type Span };
 
 /** The headers that carry a trace between processes and through the outbox: `traceparent`, `tracestate`. */
 export type TraceHeaders = Record<string, string>;
+export const TRACE_HEADERS = ["traceparent", "tracestate"];
+
+/** The trace that headers tell of, each read by its name. */
+export function traceIn(read: (name: string) => unknown): TraceHeaders {
+  const headers: TraceHeaders = {};
+  for (const name of TRACE_HEADERS) {
+    const value = read(name);
+    if (typeof value === "string" && value !== "") headers[name] = value;
+  }
+  return headers;
+}
 
 /**
  * Makes no spans. A trace goes on under the id of whoever began it, so that logs and the journal have it all the same; the
- * rest of a span is a tenth of what a request costs, and nobody would look at it.
+ * rest of a span costs, and nobody would look at it.
  */
 const quiet: Pick<Tracer, "startSpan"> = {
   startSpan: (_name, _options, from = ROOT_CONTEXT) => trace.getSpan(from) ?? newTrace(),
@@ -45,16 +56,17 @@ function newTrace(): Span {
 
 /** Begins the traces of this process. Answers what to call at the end: it flushes, within the exporter's time-out. */
 export function startTelemetry(service: string, endpoint: string | undefined): () => Promise<void> {
-  const url = `${endpoint?.replace(/\/$/, "")}/v1/traces`;
-  const exporters =
-    endpoint === undefined ? [] : [new BatchSpanProcessor(new OTLPTraceExporter({ url, timeoutMillis: 3000 }))];
   const provider = new NodeTracerProvider({
     resource: resourceFromAttributes({ "service.name": `tollbooth-${service}` }),
-    spanProcessors: exporters,
+    spanProcessors: endpoint === undefined ? [] : [exporterTo(`${endpoint.replace(/\/$/, "")}/v1/traces`)],
   });
   provider.register();
   if (endpoint !== undefined) tracer = provider.getTracer("tollbooth");
   return () => provider.shutdown();
+}
+
+function exporterTo(url: string): BatchSpanProcessor {
+  return new BatchSpanProcessor(new OTLPTraceExporter({ url, timeoutMillis: 3000 }));
 }
 
 interface SpanOptions {

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { Id, type Ask, type Caller } from "./contract.ts";
 import { Fault, FAULT_CODES, type FaultBody } from "./fault.ts";
 import { Reply } from "./handler.ts";
-import { traceHeaders, type TraceHeaders } from "./telemetry.ts";
+import { traceHeaders, traceIn, type TraceHeaders } from "./telemetry.ts";
 
 /** For askers that name no deadline. */
 export const ASK_TIMEOUT_MS = 10_000;
@@ -76,10 +76,14 @@ export function decodeAsk(headers: MsgHdrs | undefined): Ask {
 
 /** The trace that a message continues. */
 export function traceOf(headers: MsgHdrs | undefined): TraceHeaders {
-  const trace: TraceHeaders = {};
-  for (const name of ["traceparent", "tracestate"]) {
-    const value = headers?.get(name);
-    if (value) trace[name] = value;
+  return traceIn((name) => headers?.get(name));
+}
+
+/** The JSON value in a message's bytes; undefined where there is none. */
+export function jsonIn(data: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(data).toString("utf8"));
+  } catch {
+    return undefined;
   }
-  return trace;
 }

@@ -7,6 +7,7 @@ import { bury, redrive, type Redriven } from "@tollbooth/shared/dead-letters";
 import type { Reply } from "@tollbooth/shared/handler";
 import { Inbox } from "@tollbooth/shared/inbox";
 import type { Delivery } from "@tollbooth/shared/streams";
+import { jsonIn } from "@tollbooth/shared/wire";
 import { postAward } from "./awards.ts";
 import { postCharge } from "./charges.ts";
 import type { Poster } from "./posting.ts";
@@ -42,19 +43,11 @@ const Named = z.object({ id: z.uuid(), user_id: z.string().min(1).max(255) });
 export async function buryEvent(db: Db, message: Delivery, reason: string): Promise<void> {
   await db.tx(async (tx) => {
     await bury(tx, message, reason);
-    const named = Named.safeParse(readJson(message.data));
+    const named = Named.safeParse(jsonIn(message.data));
     if (!named.success) return;
     const key = { userId: named.data.user_id, eventId: named.data.id };
     const inbox = await Inbox.read(tx, CONSUMER, [key]);
     inbox.take(key, "dead");
     await inbox.write(tx);
   });
-}
-
-function readJson(data: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(data).toString("utf8"));
-  } catch {
-    return undefined;
-  }
 }

@@ -63,7 +63,8 @@ function isJson(contentType = ""): boolean {
   return /^application\/json *(;|$)/i.test(contentType) && !/charset=(?!"?utf-8\b)/i.test(contentType);
 }
 
-function decode(body: Buffer): string {
+/** The text of a body. Throws `malformed_json` where it is not UTF-8. */
+export function decode(body: Buffer): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(body);
   } catch (cause) {

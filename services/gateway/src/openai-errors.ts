@@ -1,8 +1,8 @@
 /** How the proxy refuses: as OpenAI's clients read it, with the codes and the numbers of the rest of the API. */
-import type { ServerResponse } from "node:http";
 import type { Fault, FaultCode } from "@tollbooth/shared/fault";
 import { traceId } from "@tollbooth/shared/telemetry";
-import { PROBLEMS } from "./problem.ts";
+import type { Answer } from "./answer.ts";
+import { challenge, PROBLEMS } from "./problem.ts";
 
 /** To a client of OpenAI, a key that is refused is one that is not valid. */
 const OWN_STATUS: Partial<Record<FaultCode, number>> = { key_refused: 401 };
@@ -10,16 +10,16 @@ const OWN_STATUS: Partial<Record<FaultCode, number>> = { key_refused: 401 };
 const NEVER_AGAIN: ReadonlySet<FaultCode> = new Set<FaultCode>(["timeout", "idempotency_conflict"]);
 
 /** Answers a refusal. Of a 5xx nothing is told but its kind. */
-export function refuse(res: ServerResponse, fault: Fault, { isAnonymous }: { readonly isAnonymous: boolean }): void {
+export function refuse(res: Answer, fault: Fault): void {
   const { code } = fault;
+  res.locals.code = code;
   const { facts, fix, errors, retryAfterS = 1 } = fault.more;
   const status = OWN_STATUS[code] ?? PROBLEMS[code].status;
   const isOurs = status >= 500;
-  const realm = 'Bearer realm="tollbooth"';
   res.writeHead(status, {
     "Content-Type": "application/json; charset=utf-8",
     "Cache-Control": "no-store",
-    ...(code === "unauthenticated" && { "WWW-Authenticate": isAnonymous ? realm : `${realm}, error="invalid_token"` }),
+    ...(code === "unauthenticated" && { "WWW-Authenticate": challenge(res.req) }),
     ...([429, 503, 504].includes(status) && { "Retry-After": String(Math.ceil(retryAfterS)) }),
     ...(NEVER_AGAIN.has(code) && { "X-Should-Retry": "false" }),
     // What is left of a body that is too large is not read.

@@ -100,7 +100,7 @@ function isCode(text: string): text is FaultCode {
 }
 
 /** RFC 6750: a request without a token is told no error code. */
-function challenge(req: IncomingMessage): string {
+export function challenge(req: IncomingMessage): string {
   const realm = 'Bearer realm="tollbooth"';
   return req.headers.authorization === undefined ? realm : `${realm}, error="invalid_token"`;
 }

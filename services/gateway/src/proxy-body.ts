@@ -2,6 +2,7 @@
 import type { IncomingMessage } from "node:http";
 import { BODY_MAX_CHARACTERS } from "@tollbooth/shared/contracts/exchanges";
 import { Fault } from "@tollbooth/shared/fault";
+import { decode } from "./input.ts";
 
 /** Reads it. Throws `payload_too_large`, `unsupported_media_type`, and `malformed_json` where it is not UTF-8. */
 export async function readChatBody(req: IncomingMessage): Promise<string> {
@@ -18,9 +19,5 @@ export async function readChatBody(req: IncomingMessage): Promise<string> {
       throw new Fault("payload_too_large", `the body may have ${BODY_MAX_CHARACTERS} bytes`);
     chunks.push(chunk as Buffer);
   }
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks));
-  } catch (cause) {
-    throw new Fault("malformed_json", "the body is not UTF-8", { cause });
-  }
+  return decode(Buffer.concat(chunks));
 }

@@ -1,31 +1,23 @@
 /**
  * The OpenAI-compatible proxy: a client's request is carried to the openrouter service, and its answer back, part by part.
- * Nobody asks for the next part before the client has taken the last; a client that hangs up is told to the service. It
- * needs nothing of Express.
+ * Nobody asks for the next part before the client has taken the last; a client that hangs up is told to the service.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Bus } from "@tollbooth/shared/bus";
-import { answeredBy, type Ask, type Caller } from "@tollbooth/shared/contract";
+import { answeredBy, type Ask } from "@tollbooth/shared/contract";
 import { openExchange, Payer, takeExchange } from "@tollbooth/shared/contracts/exchanges";
-import { Fault, type FaultCode } from "@tollbooth/shared/fault";
+import { Fault } from "@tollbooth/shared/fault";
 import { mayAsk } from "@tollbooth/shared/handler";
 import type { Log } from "@tollbooth/shared/log";
+import type { Answer } from "./answer.ts";
 import { idempotencyKey } from "./idempotency.ts";
 import { refuse } from "./openai-errors.ts";
 import { readChatBody } from "./proxy-body.ts";
+import type { Rest } from "./rest.ts";
 
-export interface Proxy {
+export interface Proxy extends Pick<Rest, "admit"> {
   readonly bus: Pick<Bus, "ask" | "forward">;
   readonly log: Log;
-}
-
-/** What is known of a request beside itself. */
-export interface Entry {
-  readonly requestId: string;
-  /** Lets it in. Throws where the token is bad or the limit reached. */
-  readonly admit: () => Promise<Caller | undefined>;
-  /** Hears the code of a refusal. */
-  readonly onRefused: (code: FaultCode) => void;
 }
 
 /** The service answers a take after 10 s, with nothing where there is nothing. */
@@ -41,13 +33,12 @@ export async function carry(
   proxy: Proxy,
   kind: "chat" | "embeddings",
   req: IncomingMessage,
-  res: ServerResponse,
-  entry: Entry,
+  res: Answer,
 ): Promise<void> {
   try {
-    const caller = await entry.admit();
+    const caller = await proxy.admit(req, res);
     mayAsk(DOOR, caller);
-    const asked = { requestId: entry.requestId, ...(caller && { caller }) };
+    const asked = { requestId: res.locals.requestId, ...(caller && { caller }) };
     const key = idempotencyKey(req.headersDistinct["idempotency-key"]);
     const payer = payerOf(req.headers["x-tollbooth-key"]);
     const body = await readChatBody(req);
@@ -58,13 +49,18 @@ export async function carry(
     );
     await bring(proxy, opened, asked, res);
   } catch (error) {
-    const fault = Fault.from(error);
-    entry.onRefused(fault.code);
-    if (fault.code === "internal") proxy.log.error({ err: fault.more.cause ?? fault }, fault.message);
-    // What has begun cannot be refused any more: that it is not whole is told by a connection that breaks.
-    if (res.headersSent) res.destroy();
-    else refuse(res, fault, { isAnonymous: req.headers.authorization === undefined });
+    answerFault(proxy, res, error);
   }
+}
+
+/** Answers what was thrown. */
+export function answerFault({ log }: Pick<Proxy, "log">, res: Answer, thrown: unknown): void {
+  const fault = Fault.from(thrown);
+  if (fault.code === "internal") log.error({ err: fault.more.cause ?? fault }, fault.message);
+  if (!res.headersSent) return refuse(res, fault);
+  // What has begun cannot be refused any more: that it is not whole is told by a connection that breaks.
+  res.locals.code = fault.code;
+  res.destroy();
 }
 
 /** Brings an answer to the client, part by part. Throws what ended it. */

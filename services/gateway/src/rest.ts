@@ -42,8 +42,7 @@ export function restHandler(rest: Rest): (req: IncomingMessage, res: Answer) => 
   for (const command of rest.commands) {
     if (command.http === undefined || command.access === "internal") continue;
     const mounted = { command, route: command.http, readBody: bodyReader(command.bodyMaxBytes ?? BODY_MAX_BYTES) };
-    for (const method of command.http.method === "get" ? ["GET", "HEAD"] : [command.http.method.toUpperCase()])
-      routes.add(method, command.http.path, mounted);
+    routes.add(command.http.method.toUpperCase(), command.http.path, mounted);
   }
   return (req, res) => void answer(routes, rest, req, res).catch((thrown: unknown) => rest.refuse(thrown, res));
 }
@@ -100,9 +99,14 @@ async function nothingHere(
   if (place !== undefined) res.locals.route = `${PREFIX}${place.path}`;
   await admit(req, res);
   if (place === undefined) throw new Fault("not_found", "nothing is at this address");
-  const allow = place.methods.join(", ");
+  throw otherMethod(place.methods, req, res);
+}
+
+/** The refusal of a request that an address does not take in this way. */
+export function otherMethod(methods: readonly string[], req: IncomingMessage, res: Answer): Fault {
+  const allow = methods.join(", ");
   res.setHeader("Allow", allow);
-  throw new Fault("method_not_allowed", `this address takes ${allow}, not ${req.method}`);
+  return new Fault("method_not_allowed", `this address takes ${allow}, not ${req.method}`);
 }
 
 /** The same request for the page that begins at the cursor. */

@@ -20,8 +20,13 @@ export class Routes<T> {
   readonly #fixed = new Map<string, Found<T>>();
   readonly #places: Place<T>[] = [];
 
-  /** The value of requests by this method to this path; `{name}` takes a segment. */
+  /** The value of requests by this method to this path; `{name}` takes a segment. HEAD is GET without the body. */
   add(method: string, path: string, value: T): void {
+    this.#add(method, path, value);
+    if (method === "GET") this.#add("HEAD", path, value);
+  }
+
+  #add(method: string, path: string, value: T): void {
     if (!path.includes("{")) this.#fixed.set(`${method} ${path}`, { value, params: {} });
     this.#places.push({ method, path, value, shape: new RegExp(`^${path.replaceAll(PARAMETER, "(?<$1>[^/]+)")}$`) });
   }

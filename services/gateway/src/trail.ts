@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { IncomingMessage, RequestListener } from "node:http";
 import type { Log } from "@tollbooth/shared/log";
 import { httpDuration } from "@tollbooth/shared/metrics";
-import { inSpan, SpanKind, SpanStatusCode, type TraceHeaders } from "@tollbooth/shared/telemetry";
+import { inSpan, SpanKind, SpanStatusCode, traceIn } from "@tollbooth/shared/telemetry";
 import type { Answer } from "./answer.ts";
 
 /** Methods that are counted by name, so that nobody can make up series. */
@@ -20,29 +20,33 @@ export function trail(log: Log, next: (req: IncomingMessage, res: Answer) => voi
     const startMs = performance.now();
     const method = req.method ?? "";
     const attributes = { "http.request.method": method, "url.scheme": "http" };
-    void inSpan(method, { kind: SpanKind.SERVER, parent: traceOf(req), attributes }, async (span) => {
-      const closed = new Promise<void>((resolve) => {
-        res.once("close", resolve);
-      });
-      next(req, res);
-      await closed;
-      const { route, code } = res.locals;
-      if (route !== undefined) span.updateName(`${method} ${route}`).setAttribute("http.route", route);
-      span.setAttribute("http.response.status_code", res.statusCode);
-      if (res.statusCode >= 500) {
-        span.setAttribute("error.type", code ?? String(res.statusCode)).setStatus({ code: SpanStatusCode.ERROR });
-      }
-      httpDuration.observe(
-        {
-          http_request_method: METHODS.has(method) ? method : "_OTHER",
-          http_route: route ?? "",
-          http_response_status_code: res.statusCode,
-        },
-        (performance.now() - startMs) / 1000,
-      );
-      // Probes come every few seconds for ever; they would bury what users do.
-      log[route?.startsWith("/health/") ? "debug" : "info"](lineOf(req, res, startMs), "request");
-    });
+    void inSpan(
+      method,
+      { kind: SpanKind.SERVER, parent: traceIn((name) => req.headers[name]), attributes },
+      async (span) => {
+        const closed = new Promise<void>((resolve) => {
+          res.once("close", resolve);
+        });
+        next(req, res);
+        await closed;
+        const { route, code } = res.locals;
+        if (route !== undefined) span.updateName(`${method} ${route}`).setAttribute("http.route", route);
+        span.setAttribute("http.response.status_code", res.statusCode);
+        if (res.statusCode >= 500) {
+          span.setAttribute("error.type", code ?? String(res.statusCode)).setStatus({ code: SpanStatusCode.ERROR });
+        }
+        httpDuration.observe(
+          {
+            http_request_method: METHODS.has(method) ? method : "_OTHER",
+            http_route: route ?? "",
+            http_response_status_code: res.statusCode,
+          },
+          (performance.now() - startMs) / 1000,
+        );
+        // Probes come every few seconds for ever; they would bury what users do.
+        log[route?.startsWith("/health/") ? "debug" : "info"](lineOf(req, res, startMs), "request");
+      },
+    );
   };
 }
 
@@ -56,13 +60,4 @@ function lineOf(req: IncomingMessage, res: Answer, startMs: number): object {
     request_id: res.locals.requestId,
     ...(!res.writableFinished && { aborted: true }),
   };
-}
-
-function traceOf({ headers: sent }: IncomingMessage): TraceHeaders {
-  const headers: TraceHeaders = {};
-  for (const name of ["traceparent", "tracestate"]) {
-    const value = sent[name];
-    if (typeof value === "string") headers[name] = value;
-  }
-  return headers;
 }

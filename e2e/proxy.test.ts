@@ -48,6 +48,12 @@ const eventsOf = async (user: Person) => (await user.ok(usageSummary)).total_eve
 const comesBack = async (user: Person) =>
   expect(await until(async () => (await user.ask(getOpenRouterAccount)).status === 200, WITHIN_MS)).toBe(true);
 
+/** So many tokens, one after the other, with keep-alives between them. */
+function slowly(client: OpenAI, tokens: number) {
+  const said = { ...CHAT, ...fakes("slow"), max_completion_tokens: tokens };
+  return client.chat.completions.create({ ...said, stream: true });
+}
+
 describe("OpenAI's client, with a token for its key and our address for its base", () => {
   test("chats; credits pay once, and the answer says what it cost and what is left", async () => {
     const user = await person();
@@ -64,12 +70,7 @@ describe("OpenAI's client, with a token for its key and our address for its base
   test("streams, keep-alives and all", async () => {
     const user = await person();
     const client = await openAi(user.sub, reach);
-    const stream = await client.chat.completions.create({
-      ...CHAT,
-      stream: true,
-      ...fakes("slow"),
-      max_completion_tokens: 20,
-    });
+    const stream = await slowly(client, 20);
     let words = "";
     let usage: OpenAI.CompletionUsage | null | undefined;
     for await (const chunk of stream) {
@@ -124,12 +125,7 @@ describe("OpenAI's client, with a token for its key and our address for its base
   test("that hangs up has its stream read to its end and paid once", async () => {
     const user = await person();
     const client = await openAi(user.sub, reach);
-    const stream = await client.chat.completions.create({
-      ...CHAT,
-      stream: true,
-      ...fakes("slow"),
-      max_completion_tokens: 30,
-    });
+    const stream = await slowly(client, 30);
     for await (const _ of stream) break;
     await paid(user, "0.000484000000");
     expect(await eventsOf(user)).toBe(1);

@@ -5,7 +5,7 @@ import { MoneyText, print } from "@tollbooth/shared/money";
 import { sql, table } from "@tollbooth/shared/sql";
 import type { Change } from "./accounts.store.ts";
 import type { Hold } from "./hold.ts";
-import { DrawsRow, drawsText, iso, isoOrNull } from "./rows.ts";
+import { DrawsRow, drawsText } from "./rows.ts";
 
 const HoldRow = z
   .object({
@@ -71,11 +71,13 @@ export async function saveHolds(tx: Tx, changes: readonly Change[]): Promise<voi
   // prettier-ignore
   const columns = {
     user_id: "text", hold_id: "text", state: "text", amount: "numeric", parts: "json", paid: "json",
-    created_at: "timestamptz", expires_at: "timestamptz", ended_at: "timestamptz", captured_line: "bigint",
+    created_at: "bigint", expires_at: "bigint", ended_at: "bigint", captured_line: "bigint",
   };
   await tx.run(
     sql`insert into credit_holds (user_id, hold_id, state, amount, parts, paid, created_at, expires_at, ended_at, captured_line)
-        select * from ${table(columns, rows)}
+        select user_id, hold_id, state, amount, parts, paid, to_timestamp(created_at / 1000.0), to_timestamp(expires_at / 1000.0),
+          to_timestamp(ended_at / 1000.0), captured_line
+        from ${table(columns, rows)} as n (user_id, hold_id, state, amount, parts, paid, created_at, expires_at, ended_at, captured_line)
         on conflict (user_id, hold_id) do update set state = excluded.state, parts = excluded.parts, paid = excluded.paid,
           ended_at = excluded.ended_at, captured_line = excluded.captured_line`,
   );
@@ -89,9 +91,9 @@ function holdRow(userId: string, hold: Hold) {
     amount: print(hold.amount),
     parts: drawsText(hold.parts),
     paid: drawsText(hold.paid),
-    created_at: iso(hold.createdAt),
-    expires_at: iso(hold.expiresAt),
-    ended_at: isoOrNull(hold.endedAt),
+    created_at: hold.createdAt,
+    expires_at: hold.expiresAt,
+    ended_at: hold.endedAt,
     captured_line: hold.capturedLine,
   };
 }

@@ -6,7 +6,6 @@ import { sql, table } from "@tollbooth/shared/sql";
 import type { PeriodCharge } from "./account.ts";
 import type { Change } from "./accounts.store.ts";
 import type { Discount } from "./period.ts";
-import { iso } from "./rows.ts";
 
 const DiscountRow = z.object({
   user_id: z.string(),
@@ -40,15 +39,17 @@ export async function saveCharges(
     number: charge.number,
     why: charge.why,
     tier: charge.tier,
-    period_start: iso(charge.periodStart),
+    period_start: charge.periodStart,
     price: print(charge.price),
     due: print(charge.due),
-    at: iso(charge.at),
+    at: charge.at,
   }));
   // prettier-ignore
-  const columns = { user_id: "text", number: "int", why: "text", tier: "text", period_start: "timestamptz", price: "numeric", due: "numeric", at: "timestamptz" };
+  const columns = { user_id: "text", number: "int", why: "text", tier: "text", period_start: "bigint", price: "numeric", due: "numeric", at: "bigint" };
   await tx.run(
-    sql`insert into period_charges (user_id, number, why, tier, period_start, price, due, at) select * from ${table(columns, rows)}`,
+    sql`insert into period_charges (user_id, number, why, tier, period_start, price, due, at)
+        select user_id, number, why, tier, to_timestamp(period_start / 1000.0), price, due, to_timestamp(at / 1000.0)
+        from ${table(columns, rows)} as n (user_id, number, why, tier, period_start, price, due, at)`,
   );
   const used = charges.flatMap(({ userId, charge }) =>
     charge.used.map(({ id }) => ({ user_id: userId, id, number: charge.number })),

@@ -15,13 +15,3 @@ export const DrawsRow = z.array(DrawRow);
 export function drawsText(draws: readonly Draw[]): string {
   return JSON.stringify(draws.map(({ lot, amount }) => ({ lot, amount: print(amount) })));
 }
-
-/** A moment for a timestamptz column. */
-export function iso(ms: number): string {
-  return new Date(ms).toISOString();
-}
-
-/** The same where there may be none. */
-export function isoOrNull(ms: number | null): string | null {
-  return ms === null ? null : iso(ms);
-}

@@ -38,7 +38,7 @@ export const HOUSE: Readonly<Record<string, Rooms>> = {
     doors: ["handlers", "proxy-handlers"],
     middle: [
       "accounts", "body", "catalogue", "client", "conversation", "exchange", "exchanges", "guard", "listing", "metering", "models", "payer",
-      "quotes", "reporting", "reserve", "routing", "settling", "sweeping", "vault",
+      "quotes", "refusing", "reporting", "reserve", "routing", "settling", "sweeping", "vault",
     ],
     stores: ["accounts.store", "requests.store", "settings.store", "laws"],
     pure: ["answers", "bill", "estimate", "exact-json", "fernet", "price-sheet", "refusal", "remaining", "secret", "states", "told", "vault-keys"],
@@ -54,7 +54,7 @@ export const HOUSE: Readonly<Record<string, Rooms>> = {
     main: ["main", "config"],
     doors: ["app"],
     middle: [
-      "answer", "auth", "documents", "door", "guesses", "health", "input", "limits", "openai-errors", "pages", "problem", "proxy", "proxy-body",
+      "answer", "auth", "documents", "door", "guesses", "health", "input", "limits", "openai-errors", "pages", "problem", "proxy", "proxy-bill", "proxy-body",
       "proxy-routes", "rest", "server", "trail",
     ],
     stores: [],

@@ -44,7 +44,11 @@ export const openRouterExamples: Examples = {
   ...asked(openrouter.freeModel, MODEL, { ...MODEL, is_free: false }),
   ...asked(
     exchanges.openExchange,
-    { kind: "chat", body: '{"model":"openai/gpt-4o-mini","messages":[{"role":"user","content":"Say something."}]}' },
+    {
+      request_id: "5d1ff82c-9ad0-4cf8-a7a2-07f8b6f3f1d5",
+      kind: "chat",
+      body: '{"model":"openai/gpt-4o-mini","messages":[{"role":"user","content":"Say something."}]}',
+    },
     { exchange_id: EXCHANGE, process: "3a2f9c0e-2b7d-4a53-9f0e-6f3d4f5b8a11" },
   ),
   ...asked(

@@ -37,7 +37,7 @@ export const HOUSE: Readonly<Record<string, Rooms>> = {
     main: ["main", "config", "fake", "fake-chat", "fake-models", "rotation"],
     doors: ["handlers", "proxy-handlers"],
     middle: [
-      "accounts", "body", "catalogue", "client", "conversation", "exchange", "exchanges", "guard", "listing", "metering", "models", "payer",
+      "accounts", "body", "catalogue", "client", "conversation", "exchange", "exchanges", "guard", "listing", "metering", "models", "once", "payer",
       "quotes", "refusing", "reporting", "reserve", "routing", "settling", "sweeping", "vault",
     ],
     stores: ["accounts.store", "requests.store", "settings.store", "laws"],
@@ -46,9 +46,9 @@ export const HOUSE: Readonly<Record<string, Rooms>> = {
   usage: {
     main: ["main", "config"],
     doors: ["handlers", "price-handlers", "report", "dead-letters"],
-    middle: ["event", "partitions", "prices", "record", "tracker"],
-    stores: ["store", "dead-letters.store", "partitions.store", "prices.store", "reads.store", "explain.store", "retelling.store", "laws"],
-    pure: ["catalogue", "cost", "group", "match", "period", "price", "price-change", "price-list", "quantities", "tally"],
+    middle: ["event", "partitions", "price-import", "prices", "record", "tracker"],
+    stores: ["store", "dead-letters.store", "partitions.store", "prices.store", "quarantine.store", "reads.store", "explain.store", "retelling.store", "laws"],
+    pure: ["catalogue", "cost", "group", "match", "period", "price", "price-change", "price-list", "quantities", "sheet", "tally"],
   },
   gateway: {
     main: ["main", "config"],

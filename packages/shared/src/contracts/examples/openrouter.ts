@@ -40,6 +40,7 @@ export const openRouterExamples: Examples = {
   ),
   ...asked(openrouter.getOpenRouterSettings, {}, SETTINGS),
   ...asked(openrouter.setOpenRouterSettings, { auto_clamp: true }, SETTINGS),
+  ...asked(openrouter.syncModels, {}, { models: 421, priced: 416, changed: 3, quarantined: 1, refused: 0 }),
   ...asked(openrouter.modelMarkup, MODEL, { ...MODEL, markup_class: "budget", markup_rate: "0.05" }),
   ...asked(openrouter.freeModel, MODEL, { ...MODEL, is_free: false }),
   ...asked(

@@ -72,7 +72,7 @@ test("a transaction in which a statement failed keeps nothing, whether or not th
   expect(await db.run(sql`select from kept`)).toBe(0);
 });
 
-test("whatever texts and numbers a table of rows is made of, Postgres reads the same", async () => {
+test("whatever plain values a table of rows is made of, Postgres reads the same", async () => {
   // All that Postgres can hold: it knows no NUL.
   const text = fc.string({ unit: "binary", maxLength: 20 }).filter((some) => !some.includes("\0"));
   // prettier-ignore
@@ -82,12 +82,20 @@ test("whatever texts and numbers a table of rows is made of, Postgres reads the 
     // Plus nothing, because JSON knows no -0.
     number: fc.option(fc.double({ noNaN: true, noDefaultInfinity: true }).map((number) => number + 0)),
     flag: fc.option(fc.boolean()),
+    at: fc.option(fc.date({ min: new Date(0), max: new Date("9999-12-31"), noInvalidDate: true })),
   });
-  const Row = z.object({ text: z.string().nullable(), number: z.number().nullable(), flag: z.boolean().nullable() });
+  const Row = z.object({
+    text: z.string().nullable(),
+    number: z.number().nullable(),
+    flag: z.boolean().nullable(),
+    at: z.number().nullable(),
+  });
   await fc.assert(
     fc.asyncProperty(fc.array(row, { maxLength: 20 }), async (rows) => {
-      const there = table({ text: "text", number: "float8", flag: "boolean" }, rows);
-      expect(await db.many(Row, sql`select * from ${there} as t (text, number, flag)`)).toEqual(rows);
+      const there = table({ text: "text", number: "float8", flag: "boolean", at: "timestamptz" }, rows);
+      expect(await db.many(Row, sql`select * from ${there} as t (text, number, flag, at)`)).toEqual(
+        rows.map((each) => ({ ...each, at: each.at?.getTime() ?? null })),
+      );
     }),
     { numRuns: 300 },
   );

@@ -76,5 +76,6 @@ function arrayText(values: readonly unknown[]): unknown {
 }
 
 function isPlain(value: unknown): boolean {
+  if (value instanceof Date) return Number.isFinite(value.getTime());
   return value === null || typeof value === "string" || typeof value === "boolean" || Number.isFinite(value);
 }

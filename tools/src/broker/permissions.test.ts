@@ -37,14 +37,12 @@ test.each(services)("what the programs of %s ask of others is in its row", async
   expect(missing, `the row of ${service} in ${ROOM} does not name it`).toEqual([]);
 });
 
-test("a service that asks nobody may tell its facts, tend its stream, ask how they fared, and answer from its queue", () => {
+test("a service that asks nobody may tell its facts, look at its stream, ask how they fared, and answer from its queue", () => {
   expect(users.get("coupons")).toEqual({
     publish: [
       "credits.event.outcomes",
       "coupon.redeemed",
       "$JS.API.STREAM.INFO.COUPONS",
-      "$JS.API.STREAM.CREATE.COUPONS",
-      "$JS.API.STREAM.UPDATE.COUPONS",
       "$JS.API.CONSUMER.INFO.COUPONS.credits-coupons",
     ],
     subscribe: ["_INBOX_coupons.>", "coupons.> coupons", "$SRV.*", "$SRV.*.coupons", "$SRV.*.coupons.*"],

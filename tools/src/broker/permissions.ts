@@ -25,7 +25,7 @@ export interface Permissions {
 interface Row {
   /** What it asks of other services. How its own facts fared it may ask anyway: that follows from what it owns. */
   readonly asks?: readonly Command[];
-  /** The streams that it makes. */
+  /** The streams that it tells its facts on, or has its reports in. An operator makes them: streams.ts. */
   readonly owns?: readonly Stream[];
   /** The streams that it reads, and its name there. */
   readonly reads?: readonly { readonly stream: Stream; readonly durable: string; readonly subject: string }[];
@@ -103,22 +103,21 @@ function operatorMay(): Permissions {
   };
 }
 
-/** A stream is made, changed and looked at by its owner; the confirmer looks at its reader too. Nobody empties or deletes it. */
+/**
+ * A stream is looked at by its owner, and so is its reader by the confirmer. Whoever might make it could also have it take in
+ * what others ask, and send that on.
+ */
 function streamApi({ name, confirmedBy }: Stream): string[] {
   const looks = confirmedBy === undefined ? [] : [`$JS.API.CONSUMER.INFO.${name}.${confirmedBy.durable}`];
-  return [...["INFO", "CREATE", "UPDATE"].map((verb) => `$JS.API.STREAM.${verb}.${name}`), ...looks];
+  return [`$JS.API.STREAM.INFO.${name}`, ...looks];
 }
 
 /**
  * A message is acknowledged as an answer to it, once. With a right to `$JS.ACK` beside that, the broker would never strike
  * out the answer that it also allows, and look through all of them at every message: most of its time, measured.
  */
-function consumerApi({ stream: { name }, durable, subject }: NonNullable<Row["reads"]>[number]): string[] {
-  return [
-    `$JS.API.CONSUMER.INFO.${name}.${durable}`,
-    `$JS.API.CONSUMER.CREATE.${name}.${durable}.${subject}`,
-    `$JS.API.CONSUMER.MSG.NEXT.${name}.${durable}`,
-  ];
+function consumerApi({ stream: { name }, durable }: NonNullable<Row["reads"]>[number]): string[] {
+  return [`$JS.API.CONSUMER.INFO.${name}.${durable}`, `$JS.API.CONSUMER.MSG.NEXT.${name}.${durable}`];
 }
 
 function confirmed(stream: Stream & Required<Pick<Stream, "confirmedBy">>) {

@@ -14,7 +14,7 @@ import { Streams } from "@tollbooth/shared/streams";
 import { testFolder } from "@tollbooth/shared/testing/find";
 import { refusalsIn } from "../testing/refusals.ts";
 import { addReporter, openUsers } from "./keys.ts";
-import { OPERATOR, ROWS } from "./permissions.ts";
+import { INTEGRATOR, OPERATOR, ROWS } from "./permissions.ts";
 import { makeStreams } from "./streams.ts";
 
 // Users are for a broker that we start: one that was given, or one in a container, has its own.
@@ -71,7 +71,7 @@ async function may(user: string, { publish, listen, queue }: Attempt): Promise<b
 
 const SERVICES = Object.keys(ROWS);
 const REPORTER = "reporter-chat";
-const ALL = [...SERVICES, OPERATOR, REPORTER];
+const ALL = [...SERVICES, OPERATOR, INTEGRATOR, REPORTER];
 const but = (...names: string[]) => ALL.filter((name) => !names.includes(name));
 
 // prettier-ignore
@@ -91,6 +91,8 @@ const attacks: { attack: string; does: Attempt; by: string[]; unlike?: string }[
   { attack: "takes the answer to another's chat",     does: { publish: "openrouter.exchange.take.x" },      by: but("gateway", OPERATOR),  unlike: "gateway" },
   { attack: "answers in the name of one process",     does: { listen: "openrouter.exchange.take.x", queue: "openrouter" }, by: but("openrouter"), unlike: "openrouter" },
   { attack: "sets prices",                            does: { publish: "usage.prices.set" },                by: but(OPERATOR),             unlike: OPERATOR },
+  { attack: "sets credits aside",                     does: { publish: "credits.hold.create" },              by: ["gateway", "credits", "usage", "coupons", REPORTER], unlike: INTEGRATOR },
+  { attack: "has a chat sent on a user's key",        does: { publish: "openrouter.route" },                 by: ["credits", "usage", "coupons", "openrouter", REPORTER], unlike: INTEGRATOR },
   { attack: "tells a fact of usage",                  does: { publish: "usage.tracked" },                   by: but("usage"),              unlike: "usage" },
   { attack: "tells a fact of coupons",                does: { publish: "coupon.redeemed" },                 by: but("coupons"),            unlike: "coupons" },
   { attack: "reports as another source",              does: { publish: "usage.report.search" },             by: but(OPERATOR),             unlike: "reporter-search" },

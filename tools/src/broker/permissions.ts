@@ -7,9 +7,10 @@ import { commands, events } from "@tollbooth/shared/contracts/all";
 import { explainUsage } from "@tollbooth/shared/contracts/explain";
 import { checkBalance } from "@tollbooth/shared/contracts/credits";
 import { listModels, openExchange, takeExchange } from "@tollbooth/shared/contracts/exchanges";
-import { createHold, releaseHold } from "@tollbooth/shared/contracts/holds";
+import { captureHold, createHold, releaseHold } from "@tollbooth/shared/contracts/holds";
 import { getPrice, importPrices, quoteCost } from "@tollbooth/shared/contracts/prices";
 import { trackUsage, usageEventOutcomes } from "@tollbooth/shared/contracts/usage";
+import { freeModel, modelMarkup, routeChat } from "@tollbooth/shared/contracts/openrouter";
 import { inboxOf } from "@tollbooth/shared/nkeys";
 import { streams, type Stream } from "@tollbooth/shared/streams";
 import type { Service } from "../service.ts";
@@ -48,10 +49,29 @@ export const ROWS: Readonly<Record<Service, Row>> = {
 /** Whoever looks after the platform: he asks everything and sees every fact, and makes or answers none. */
 export const OPERATOR = "operator";
 
-/** The permissions of our services and of the operator, by their names. */
+/** A service of the platform's that is not Tollbooth's own: it sets credits aside, asks prices, sends chats on users' keys. */
+export const INTEGRATOR = "integrator";
+
+/** What it tells of use it reports as a reporter: here it could name any source. */
+// prettier-ignore
+const INTEGRATOR_ASKS = [
+  checkBalance, createHold, captureHold, releaseHold,
+  getPrice, quoteCost,
+  freeModel, modelMarkup, routeChat,
+];
+
+/** The permissions of our services, of the operator and of the integrator, by their names. */
 export function ourUsers(): ReadonlyMap<string, Permissions> {
   const services = Object.entries(ROWS).map(([service, row]) => [service, serviceMay(service, row)] as const);
-  return new Map([...services, [OPERATOR, operatorMay()]]);
+  return new Map([...services, [OPERATOR, operatorMay()], [INTEGRATOR, integratorMay()]]);
+}
+
+function integratorMay(): Permissions {
+  return {
+    publish: INTEGRATOR_ASKS.map(({ subject }) => subject),
+    subscribe: [inboxSubject(INTEGRATOR)],
+    answers: false,
+  };
 }
 
 /** The name of the user that reports usage as this source. */

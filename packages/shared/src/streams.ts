@@ -100,13 +100,14 @@ export class Streams {
     await this.#manage(async ({ streams: made }) => {
       const exists = await made.info(name).catch(ifMissing);
       if (exists === undefined) await made.add(config);
-      else await made.update(name, { ...exists.config, subjects: [...subjects] });
+      else if (String(exists.config.subjects) !== String(subjects))
+        await made.update(name, { ...exists.config, subjects: [...subjects] });
     });
   }
 
-  /** A durable pull consumer that never gives up on a message: a limit would dead-letter good money during an outage. */
-  async ensureConsumer(stream: string, durable: string, subject: string): Promise<Consumer> {
-    return this.#manage(async ({ consumers }) => {
+  /** Makes a durable pull consumer that never gives up on a message: a limit would dead-letter good money during an outage. */
+  async ensureConsumer(stream: string, durable: string, subject: string): Promise<void> {
+    await this.#manage(async ({ consumers }) => {
       if ((await consumers.info(stream, durable).catch(ifMissing)) === undefined) {
         await consumers.add(stream, {
           durable_name: durable,
@@ -117,8 +118,12 @@ export class Streams {
           max_ack_pending: ACK_PENDING_MAX,
         });
       }
-      return this.#bus.connection.jetstream().consumers.get(stream, durable);
     });
+  }
+
+  /** A consumer that was made. Throws where there is none. */
+  async consumer(stream: string, durable: string): Promise<Consumer> {
+    return this.#bus.whileConnected(() => this.#bus.connection.jetstream().consumers.get(stream, durable));
   }
 
   /** Publishes; resolves when the stream has stored it. A repeat of `id` within two minutes is stored once. */

@@ -28,6 +28,9 @@ export interface Reach {
   readonly openRouterUrl: string;
 }
 
+/** The page of an app that OpenRouter sends users back to; there is none. */
+export const CALLBACK_URL = "https://app.example.com/connected";
+
 /** A platform that its owner may also hurt. */
 export interface Own {
   readonly platform: Platform;
@@ -43,7 +46,13 @@ export async function openPlatform(name: string, env: NodeJS.ProcessEnv = {}): P
   const { folder, remove } = await testFolder(name);
   const broker = await otherBroker();
   const fake = await startFakeOpenRouter();
-  const settings = { ...unset(), ...(broker && { NATS_URL: broker.url }), OPENROUTER_BASE_URL: fake.url, ...env };
+  const settings = {
+    ...unset(),
+    ...(broker && { NATS_URL: broker.url }),
+    OPENROUTER_BASE_URL: fake.url,
+    OPENROUTER_CALLBACK_URL: CALLBACK_URL,
+    ...env,
+  };
   const close = async (platform?: Platform) => {
     await platform?.stop();
     await Promise.all([broker?.close(), fake.close()]);

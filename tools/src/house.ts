@@ -34,13 +34,13 @@ export const HOUSE: Readonly<Record<string, Rooms>> = {
   },
   openrouter: {
     // The fake OpenRouter and the rotation of keys are programs too: tools/ starts them.
-    main: ["main", "config", "fake", "fake-chat", "fake-models", "rotation"],
+    main: ["main", "config", "fake", "fake-auth", "fake-chat", "fake-models", "rotation"],
     doors: ["handlers", "proxy-handlers"],
     middle: [
-      "accounts", "body", "catalogue", "client", "conversation", "exchange", "exchanges", "guard", "listing", "metering", "models", "once", "payer",
+      "accounts", "body", "catalogue", "client", "conversation", "exchange", "exchanges", "guard", "linking", "listing", "metering", "models", "once", "payer",
       "quotes", "refusing", "reporting", "reserve", "routing", "settling", "sweeping", "vault",
     ],
-    stores: ["accounts.store", "requests.store", "settings.store", "laws"],
+    stores: ["accounts.store", "links.store", "requests.store", "settings.store", "laws"],
     pure: ["answers", "bill", "estimate", "exact-json", "fernet", "price-sheet", "refusal", "remaining", "secret", "states", "told", "vault-keys"],
   },
   usage: {

@@ -53,6 +53,7 @@ const queries: Readonly<Record<Owner, Readonly<Record<string, string>>>> = {
   },
   openrouter: {
     openrouter_accounts_pkey:    "select user_id, vault_key_id, sealed_key from openrouter_accounts where vault_key_id <> 'a' and user_id > 'ann' order by user_id limit 100 for update",
+    openrouter_links_pkey:       "delete from openrouter_links where user_id = 'ann' and state = 's' and expires_at > clock_timestamp() returning sealed_verifier",
     openrouter_settings_pkey:    "select auto_clamp, fallback_to_credits from openrouter_settings where user_id = 'ann'",
     routed_requests_pkey:        "update routed_requests set state = 'recorded' where user_id = 'ann' and request_id = 'r' and state = 'answered'",
     routed_requests_due:         "select user_id, request_id, report from routed_requests where state not in ('recorded', 'lost') and next_at <= clock_timestamp() order by next_at limit 20",

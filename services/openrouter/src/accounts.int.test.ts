@@ -1,13 +1,17 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import {
+  connectOpenRouterAccount,
   createOpenRouterAccount,
   getOpenRouterAccount,
+  linkOpenRouterAccount,
   routeChat,
   syncOpenRouterAccount,
 } from "@tollbooth/shared/contracts/openrouter";
 import { sql } from "@tollbooth/shared/sql";
 import { readAccount, saveSync, type Account } from "./accounts.store.ts";
+import { begin } from "./linking.ts";
+import { forgetLinks } from "./links.store.ts";
 import { Secret } from "./secret.ts";
 import { codeOf, newKey, openOpenRouter, plain, SERVICE } from "./testing/service.ts";
 
@@ -84,4 +88,37 @@ test("20 keys of one user at once leave one, whole", async () => {
   expect(accounts.map(({ key_hint }) => key_hint)).toEqual(keys.map((key) => key.slice(-4)));
   const row = await rowOf(userId);
   expect(keys).toContain(service.vault.open(userId, row.sealed).reveal());
+});
+
+describe("a way to OpenRouter's page and back", () => {
+  const Row = z.object({ state: z.string(), sealed_verifier: z.string(), row: z.string() });
+  const linkOf = (userId: string) =>
+    db.one(Row, sql`select state, sealed_verifier, l::text as row from openrouter_links l where user_id = ${userId}`);
+
+  test("has its verifier encrypted, with its owner: in another user's row it is refused", async () => {
+    const [ann, bob] = [`user-${++users}`, `user-${++users}`];
+    for (const user of [ann, bob]) await service.ask(connectOpenRouterAccount, {}, plain(user));
+    const { state, sealed_verifier: token, row } = await linkOf(ann);
+    const verifier = service.vault.open(ann, { vaultKeyId: "k1", token }).reveal();
+    expect(row).not.toContain(verifier);
+    await db.run(sql`update openrouter_links set sealed_verifier = ${token}, state = ${state} where user_id = ${bob}`);
+    expect(await codeOf(service.ask(linkOpenRouterAccount, { code: "code", state }, plain(bob)))).toBe("internal");
+  });
+
+  test("that nobody came back from is forgotten after its time, and no other", async () => {
+    const [late, early] = [`user-${++users}`, `user-${++users}`];
+    for (const user of [late, early]) await service.ask(connectOpenRouterAccount, {}, plain(user));
+    await db.run(sql`update openrouter_links set expires_at = now() where user_id = ${late}`);
+    await forgetLinks(db);
+    const left = await db.many(
+      z.object({ user_id: z.string() }),
+      sql`select user_id from openrouter_links where user_id = any(${[late, early]})`,
+    );
+    expect(left).toEqual([{ user_id: early }]);
+  });
+
+  test("needs a page to come back to", async () => {
+    const begun = begin({ ...service.metering, callbackUrl: undefined }, "ann");
+    await expect(begun).rejects.toMatchObject({ code: "not_found" });
+  });
 });

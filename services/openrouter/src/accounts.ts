@@ -36,21 +36,25 @@ const HINT_LENGTH = 4;
 
 /** Connects a user with a key that OpenRouter takes. Throws `invalid_request` where it does not. */
 export function connect(connecting: Connecting, asked: NewConnection, key: Keyed | undefined): Promise<Reply> {
-  const { db, vault, openRouter } = connecting;
-  const { userId, apiKey, email } = asked;
-  return once(db, key, async () => {
-    const { remaining, accountId } = await inspect(openRouter, apiKey).catch(untaken);
-    const connection = {
-      userId,
-      connectionId: newId(),
-      email,
-      accountId,
-      sealed: vault.seal(userId, apiKey),
-      keyHint: apiKey.reveal().slice(-HINT_LENGTH),
-      remaining,
-    };
-    return async (tx) => new Reply(JSON.stringify(tell(await saveConnection(tx, connection))));
-  });
+  return once(connecting.db, key, () => prepareConnection(connecting, asked).catch(untaken));
+}
+
+/** Asks OpenRouter whether it takes a key, and encrypts it; what then keeps it. Throws `key_refused` where it does not. */
+export async function prepareConnection(
+  { vault, openRouter }: Connecting,
+  { userId, apiKey, email }: NewConnection,
+): Promise<(tx: Tx) => Promise<Reply>> {
+  const { remaining, accountId } = await inspect(openRouter, apiKey);
+  const connection = {
+    userId,
+    connectionId: newId(),
+    email,
+    accountId,
+    sealed: vault.seal(userId, apiKey),
+    keyHint: apiKey.reveal().slice(-HINT_LENGTH),
+    remaining,
+  };
+  return async (tx) => new Reply(JSON.stringify(tell(await saveConnection(tx, connection))));
 }
 
 /** Asks OpenRouter about a user's key and keeps what it tells. Throws `not_found` where he has none. */

@@ -30,6 +30,9 @@ export const CreditsAnswer = z
   .object({ data: z.object({ total_credits: Figure, total_usage: Figure }) })
   .transform(({ data }): CreditsFacts => ({ totalCredits: data.total_credits, totalUsage: data.total_usage }));
 
+/** POST /auth/keys. */
+export const RedeemAnswer = z.object({ key: z.string().regex(/^sk-or-[A-Za-z0-9_-]{8,249}$/) });
+
 /** GET /models: each model is read by itself. */
 export const ModelsAnswer = z.object({ data: z.array(z.unknown()) });
 

@@ -7,10 +7,10 @@ import { Fault } from "@tollbooth/shared/fault";
 import { scrub } from "@tollbooth/shared/log";
 import { inSpan, SpanKind } from "@tollbooth/shared/telemetry";
 import { faultOf } from "./refusal.ts";
-import { CreditsAnswer, KeyAnswer, ModelsAnswer } from "./answers.ts";
+import { CreditsAnswer, KeyAnswer, ModelsAnswer, RedeemAnswer } from "./answers.ts";
 import { readExact } from "./exact-json.ts";
 import type { CreditsFacts, KeyFacts } from "./remaining.ts";
-import type { Secret } from "./secret.ts";
+import { Secret } from "./secret.ts";
 import { billIn, failureIn, type FailureTold, type Told } from "./told.ts";
 
 /** Two of these fit into what the gateway waits. */
@@ -18,6 +18,7 @@ const ASK_TIMEOUT_MS = 4_000;
 const LIST_TIMEOUT_MS = 30_000;
 const ANSWER_MAX_BYTES = 8 * 1024 ** 2;
 const MESSAGE_MAX = 300;
+const CHALLENGE_METHOD = "S256";
 
 /** Errors of a connection that never came to be: nothing was sent. */
 const NOT_SENT = new Set([
@@ -73,6 +74,25 @@ export class OpenRouter {
   /** The credits of an account, for a management key. Throws like `key`, and `forbidden` for any other key. */
   async credits(apiKey: Secret): Promise<CreditsFacts> {
     return read(CreditsAnswer, await this.#get("/credits", apiKey));
+  }
+
+  /** Where a user lets OpenRouter make a key for us, and is sent back from with a code. */
+  authPage(callbackUrl: string, challenge: string): string {
+    const page = new URL("/auth", this.#baseUrl);
+    page.search = new URLSearchParams({
+      callback_url: callbackUrl,
+      code_challenge: challenge,
+      code_challenge_method: CHALLENGE_METHOD,
+    }).toString();
+    return page.href;
+  }
+
+  /** The key that a code is good for, once. Throws `timeout` where nobody knows whether it was used, and what OpenRouter refused as that. */
+  async redeem(code: string, verifier: Secret): Promise<Secret> {
+    const body = { code, code_verifier: verifier.reveal(), code_challenge_method: CHALLENGE_METHOD };
+    const signal = AbortSignal.timeout(ASK_TIMEOUT_MS);
+    const sending = { method: "POST", path: "/auth/keys", body: JSON.stringify(body), signal } as const;
+    return new Secret(read(RedeemAnswer, await this.#send(sending)).key);
   }
 
   /** The models that OpenRouter lists. Throws `unavailable` where it does not answer. */

@@ -19,6 +19,10 @@ export const settings = {
     "the platform's own key, which users' credits pay for; without it only users' own keys are served",
     z.string().min(1).optional(),
   ),
+  OPENROUTER_CALLBACK_URL: setting(
+    "the page of the users' app that OpenRouter sends them back to; without it keys are pasted",
+    z.url({ protocol: /^https?$/, error: "an http(s):// address" }).optional(),
+  ),
   OPENROUTER_VAULT_KEYS: setting(
     "keys that encrypt users' keys, id:key with commas, the newest first; this or OPENROUTER_VAULT_KEYS_FILE",
     z.string().optional(),

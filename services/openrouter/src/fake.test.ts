@@ -66,3 +66,24 @@ test.skipIf(!existsSync(FILE)).each(answers)(
     expect(parsed.error?.message).toBeUndefined();
   },
 );
+
+test.skipIf(!existsSync(FILE))(
+  "a code is good once, with its verifier, and is answered as OpenRouter documents",
+  async () => {
+    const ask = new URLSearchParams({ callback_url: "https://app.example.com", code_challenge_method: "S256" });
+    ask.set("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+    const page = await fetch(new URL(`/auth?${ask.toString()}`, fake.url), { redirect: "manual" });
+    const code = new URL(page.headers.get("location") ?? "").searchParams.get("code");
+    const redeeming = {
+      code,
+      code_verifier: "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+      code_challenge_method: "S256",
+    };
+    for (const status of [200, 403]) {
+      const answer = await fetch(`${fake.url}/auth/keys`, { method: "POST", body: JSON.stringify(redeeming) });
+      expect(answer.status).toBe(status);
+      const parsed = described("POST", "/auth/keys", status).safeParse(await answer.json());
+      expect(parsed.error?.message).toBeUndefined();
+    }
+  },
+);

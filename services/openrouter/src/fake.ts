@@ -10,6 +10,7 @@ import { pipeline } from "node:stream/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { stringify } from "lossless-json";
 import { decimal, ZERO, type Money } from "@tollbooth/shared/money";
+import { FakeCodes } from "./fake-auth.ts";
 import {
   bill,
   completion,
@@ -104,6 +105,7 @@ export async function startFakeOpenRouter(port = 0): Promise<FakeOpenRouter> {
 
 /** Which keys were revoked, what each has spent, and what was done. */
 class FakeBooks {
+  readonly codes = new FakeCodes();
   readonly #revoked = new Set<string>();
   readonly #spent = new Map<string, Money>();
   readonly #done = new Map<
@@ -171,8 +173,8 @@ function print(value: unknown): string {
 }
 
 function answer(books: FakeBooks, route: string, asked: Asked): Answer {
-  if (route === "GET /models")
-    return { status: 200, body: { data: FAKE_MODELS, links: { next: null }, total_count: FAKE_MODELS.length } };
+  const open = answerAnybody(books, route, asked);
+  if (open !== undefined) return open;
   if (!asked.key.startsWith("sk-or-v1-") || asked.has("revoked") || books.isRevoked(asked.key))
     return failed(401, "User not found.");
   if (asked.has("failing")) return failed(500, "Internal Server Error");
@@ -196,6 +198,35 @@ function answer(books: FakeBooks, route: string, asked: Asked): Answer {
     default:
       return failed(404, "Not Found");
   }
+}
+
+/** What is answered without a key. */
+function answerAnybody(books: FakeBooks, route: string, { query, body }: Asked): Answer | undefined {
+  switch (route) {
+    case "GET /models":
+      return { status: 200, body: { data: FAKE_MODELS, links: { next: null }, total_count: FAKE_MODELS.length } };
+    case "GET /auth":
+      return sentBack(books, query);
+    case "POST /auth/keys":
+      return redeemed(books, body);
+    default:
+      return undefined;
+  }
+}
+
+/** The user of a fake agrees at once. */
+function sentBack({ codes }: FakeBooks, query: URLSearchParams): Answer {
+  const location = codes.give(query);
+  return location === undefined ? failed(400, "Invalid request") : { status: 302, body: {}, headers: { location } };
+}
+
+function redeemed({ codes }: FakeBooks, body: string): Answer {
+  const { code } = JSON.parse(body) as { code: string };
+  if (code.startsWith("failing-")) return failed(500, "Internal Server Error");
+  const key = codes.redeem(body);
+  return key === undefined
+    ? failed(403, "Invalid code or code_verifier")
+    : { status: 200, body: { key, user_id: NOBODY } };
 }
 
 /** An error as OpenRouter tells it: with the id of the key's owner, which concerns nobody else. */

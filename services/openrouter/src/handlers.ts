@@ -2,11 +2,12 @@
 import * as contracts from "@tollbooth/shared/contracts/openrouter";
 import { handle, Reply, type Endpoint } from "@tollbooth/shared/handler";
 import { keyed } from "@tollbooth/shared/idempotency";
-import { change, connect, notConnected, sync, tell, tellSettings, type Connecting } from "./accounts.ts";
+import { change, connect, notConnected, sync, tell, tellSettings } from "./accounts.ts";
 import { deleteAccount, readAccount } from "./accounts.store.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { Exchanges } from "./exchanges.ts";
 import type { Models } from "./models.ts";
+import { begin, finish, type Linking } from "./linking.ts";
 import { once } from "./once.ts";
 import { proxyEndpoints } from "./proxy-handlers.ts";
 import { route } from "./routing.ts";
@@ -19,7 +20,7 @@ const RESERVE_MS = 500;
 
 /** Everything that the service answers. */
 export function endpoints(
-  metering: Metering & Models,
+  metering: Metering & Models & Linking,
   exchanges: Exchanges,
   catalogue: Pick<Catalogue, "sync">,
 ): Endpoint[] {
@@ -37,13 +38,19 @@ export function endpoints(
   ];
 }
 
-function ofUsers(connecting: Connecting): Endpoint[] {
+function ofUsers(connecting: Linking): Endpoint[] {
   const { db } = connecting;
   return [
     handle(contracts.createOpenRouterAccount, (input, context) => {
       const { user_id, api_key, email = null } = input;
       const asked = { userId: context.onUser(user_id), apiKey: new Secret(api_key), email };
       return connect(connecting, asked, keyed(contracts.createOpenRouterAccount, input, context));
+    }),
+    handle(contracts.connectOpenRouterAccount, ({ user_id }, context) => begin(connecting, context.onUser(user_id))),
+    handle(contracts.linkOpenRouterAccount, (input, context) => {
+      const { user_id, code, state } = input;
+      const returned = { userId: context.onUser(user_id), code, state };
+      return finish(connecting, returned, keyed(contracts.linkOpenRouterAccount, input, context));
     }),
     handle(contracts.getOpenRouterAccount, async ({ user_id }, context) => {
       const account = await readAccount(db, context.onUser(user_id));

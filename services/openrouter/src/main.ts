@@ -8,6 +8,7 @@ import { readVaultKeys, settings } from "./config.ts";
 import { Exchanges } from "./exchanges.ts";
 import { Guards } from "./guard.ts";
 import { endpoints } from "./handlers.ts";
+import { forgetLinks } from "./links.store.ts";
 import { Listing } from "./listing.ts";
 import { Quotes } from "./quotes.ts";
 import { forgetRequests, keepInHand } from "./requests.store.ts";
@@ -43,13 +44,15 @@ startService(
       guards: new Guards(),
       quotes: new Quotes(bus),
       listing,
+      callbackUrl: config.OPENROUTER_CALLBACK_URL,
     };
     // It tells no facts of its own: what is wanted of delivery is that answers are forgotten in time.
     await startDelivery({ db, bus, streams, log, shutdown });
     const loop = (name: string, pauseMs: number, round: (signal: AbortSignal) => Promise<void>) =>
       shutdown.add(name, new Loop({ name, log, pauseMs, round, stallMs: STALL_MS, onStall }), (it) => it.close());
     loop("sweep requests", SWEEP_EVERY_MS, () => sweep(metering));
-    loop("forget requests", FORGET_EVERY_MS, async () => {
+    loop("forget requests and links", FORGET_EVERY_MS, async () => {
+      await forgetLinks(db);
       while ((await forgetRequests(db)) > 0);
     });
     const exchanges = shutdown.add("exchanges", new Exchanges(), (it) => it.close());

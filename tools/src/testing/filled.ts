@@ -60,6 +60,10 @@ export async function fillOpenRouter(db: Db): Promise<void> {
         select 'user-' || n % ${MANY}, 'chat-' || n, 'model', 'mass', 'lost', 'byok', false from generate_series(1, ${TWICE_AS_MANY}::int) n`,
   );
   await db.run(
+    sql`insert into openrouter_links (user_id, state, vault_key_id, sealed_verifier, expires_at)
+        select 'user-' || n, repeat('s', 43), 'k1', 'gAAAA' || repeat('x', 100), now() from generate_series(0, ${MANY - 1}::int) n`,
+  );
+  await db.run(
     sql`insert into openrouter_settings (user_id, auto_clamp, fallback_to_credits) select 'user-' || n, true, false from generate_series(0, ${MANY - 1}::int) n`,
   );
   await fillDelivery(db);

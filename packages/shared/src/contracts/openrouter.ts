@@ -41,6 +41,41 @@ export const createOpenRouterAccount = command({
   faults: ["idempotency_conflict", "idempotency_key_expired"],
 });
 
+export const connectOpenRouterAccount = command({
+  subject: "openrouter.account.connect",
+  summary: "Where a user's browser goes to let OpenRouter make a key for him, instead of pasting one",
+  access: ["user"],
+  http: { method: "get", path: "/openrouter/connect" },
+  input: z.strictObject({ ...OnUser }),
+  output: z.object({
+    url: z
+      .string()
+      .describe("OpenRouter's page. It sends the browser back to the platform's callback page, with code and state."),
+    expires_at: Instant.describe("Until when the user may come back."),
+  }),
+  faults: ["not_found"],
+});
+
+export const linkOpenRouterAccount = command({
+  subject: "openrouter.account.link",
+  summary: "Connects a user who came back from OpenRouter's page, once; the key replaces the one before",
+  access: ["user"],
+  http: { method: "post", path: "/openrouter/callback" },
+  input: z.strictObject({
+    ...OnUser,
+    code: z
+      .string()
+      .max(512)
+      .regex(/^[!-~]+$/, "a code is 1 to 512 characters without spaces"),
+    state: z
+      .string()
+      .max(43)
+      .regex(/^[\w-]{43}$/, "a state is 43 characters, as OpenRouter brought it back"),
+  }),
+  output: OpenRouterAccount,
+  faults: ["not_found", "idempotency_conflict", "idempotency_key_expired"],
+});
+
 export const getOpenRouterAccount = command({
   subject: "openrouter.account.get",
   summary: "A user's connection to OpenRouter, or null where there is none",

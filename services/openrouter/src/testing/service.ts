@@ -17,6 +17,8 @@ import { meteringOn } from "./metering.ts";
 
 export { NEW_KEY, newKey, OLD_KEY } from "./metering.ts";
 
+/** The page that OpenRouter sends users back to; there is none. */
+const CALLBACK_URL = "https://app.example.com/connected";
 export const SERVICE: Caller = { sub: "chat-service", roles: ["service"] };
 export const plain = (sub: string): Caller => ({ sub, roles: ["user"] });
 
@@ -51,7 +53,7 @@ export async function openOpenRouter(): Promise<TestOpenRouter> {
   const { vault, openRouter } = metering;
   const exchanges = new Exchanges();
   const catalogue = new Catalogue({ openRouter, bus, listing: metering.listing, log });
-  await bus.serve("openrouter", endpoints(metering, exchanges, catalogue));
+  await bus.serve("openrouter", endpoints({ ...metering, callbackUrl: CALLBACK_URL }, exchanges, catalogue));
   return {
     db,
     bus,

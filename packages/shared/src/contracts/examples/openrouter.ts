@@ -17,6 +17,7 @@ const ACCOUNT = {
 };
 const SETTINGS = { user_id: ALICE, auto_clamp: true, fallback_to_credits: false };
 const EXCHANGE = "0d4b3a52-6a39-4a0f-8d0c-3a2f9c0e2b7d";
+const STATE = "q3Zb0mTn6kzv1wR5yS8dF2hJ4lP7xC9gVeUaKoIiQnM";
 const MODEL = { model: "openai/gpt-4o-mini" };
 
 export const openRouterExamples: Examples = {
@@ -24,6 +25,19 @@ export const openRouterExamples: Examples = {
     openrouter.createOpenRouterAccount,
     { api_key: "sk-or-v1-0123456789abcdef4f9c", email: "alice@example.com" },
     ACCOUNT,
+  ),
+  ...asked(
+    openrouter.connectOpenRouterAccount,
+    {},
+    {
+      url: `https://openrouter.ai/auth?callback_url=https%3A%2F%2Fapp.example.com%2Fconnected%3Fstate%3D${STATE}&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256`,
+      expires_at: NOW,
+    },
+  ),
+  ...asked(
+    openrouter.linkOpenRouterAccount,
+    { code: "auth_code_0123456789", state: STATE },
+    { ...ACCOUNT, email: null },
   ),
   ...asked(openrouter.getOpenRouterAccount, {}, ACCOUNT),
   ...asked(

@@ -98,6 +98,9 @@ test(
     expect(sent[0]).toBe(300);
     expect(recorded).toEqual(sent);
     expect(said.match(/^\w+-7-\w+ +granted: /gm)).toHaveLength(24);
+    const [, ofGia = ""] = /^gia-7-\w+ .*\n([^]*?)= balance/m.exec(said) ?? [];
+    expect(ofGia).toMatch(/by the platform's key +\d+ +[\d,]+ +0\.\d{12} +-0\.\d{12}\n/);
+    expect(ofGia).toMatch(/by own key, worth 0\.\d+ +\d+ +[\d,]+ +0 +0\n/);
     expect(processesOf(home)).toEqual([]);
   },
   DEMO_MS,

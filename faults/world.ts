@@ -40,13 +40,13 @@ export class World {
   /** What the supervisor said, one sentence at a time. */
   readonly said: string[];
 
-  /** Starts a platform of its own in a new folder. */
-  static async open(): Promise<World> {
+  /** Starts a platform of its own in a new folder, with these settings. */
+  static async open(settings: NodeJS.ProcessEnv = {}): Promise<World> {
     const folder = await mkdtemp(join(tmpdir(), "tollbooth-faults-"));
     // Postgres may run as another user, who has to get to its data.
     await chmod(folder, 0o755);
     const said: string[] = [];
-    const env: NodeJS.ProcessEnv = { ...process.env, ...SETTINGS };
+    const env: NodeJS.ProcessEnv = { ...process.env, ...SETTINGS, ...settings };
     for (const name of GIVEN) delete env[name];
     const platform = await Platform.start({ folder, fsync: false, env, tell: (sentence) => void said.push(sentence) });
     const log = openLog("faults", "silent");
@@ -126,11 +126,11 @@ export class World {
 }
 
 /** Opens a world for the test file that calls this at its top level. The logs stay where a test has failed. */
-export function worldOfThisFile(): () => World {
+export function worldOfThisFile(settings: NodeJS.ProcessEnv = {}): () => World {
   let world: World | undefined;
   let hasFailed = false;
   beforeAll(async () => {
-    world = await World.open();
+    world = await World.open(settings);
   });
   afterEach(({ task }) => {
     hasFailed ||= task.result?.state === "fail";

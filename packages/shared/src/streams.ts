@@ -61,6 +61,8 @@ export interface Delivery {
   readonly storedAtMs: number;
   readonly subject: string;
   readonly data: Uint8Array;
+  /** The JSON value that it is. Throws where it is none. */
+  json(): unknown;
   readonly headers: Readonly<Record<string, string>>;
   readonly trace: TraceHeaders;
   ack(): void;
@@ -213,6 +215,7 @@ function delivery(message: JsMsg): Delivery {
     storedAtMs: Math.floor(message.info.timestampNanos / 1e6),
     subject: message.subject,
     data: message.data,
+    json: () => message.json(),
     headers,
     trace: traceOf(message.headers),
     ack: () => message.ack(),

@@ -27,6 +27,8 @@ export { FAKE_REQUEST_WORDS } from "./fake-chat.ts";
 export interface FakeOpenRouter {
   /** The base address of its API. */
   readonly url: string;
+  /** All that it has billed. */
+  billed(): readonly Generation[];
   close(): Promise<void>;
 }
 
@@ -92,6 +94,7 @@ export async function startFakeOpenRouter(port = 0): Promise<FakeOpenRouter> {
   });
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${PREFIX}`,
+    billed: () => books.billed(),
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -129,6 +132,10 @@ class FakeBooks {
     const generation = { id, model: model.id, inputTokens, outputTokens, cost };
     this.#done.set(id, { generation, has, asks: 0 });
     return generation;
+  }
+
+  billed(): Generation[] {
+    return [...this.#done.values()].map(({ generation }) => generation);
   }
 
   /** The bill of what was done, as soon as there is one. */

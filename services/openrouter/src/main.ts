@@ -57,8 +57,8 @@ startService(
       exchanges.forgetIdle();
       return keepInHand(db, exchanges.inHand());
     });
-    await bus.serve(SERVICE, endpoints(metering, exchanges));
     const catalogue = new Catalogue({ openRouter: metering.openRouter, bus, listing, log });
+    await bus.serve(SERVICE, endpoints(metering, exchanges, catalogue));
     loop("prices", CATALOGUE_TICK_MS, (signal) => catalogue.tend(performance.now(), signal));
     log.info("ready");
   },

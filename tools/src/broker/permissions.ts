@@ -39,7 +39,7 @@ const ROUTED = Object.values(commands)
 
 // prettier-ignore
 export const ROWS: Readonly<Record<Service, Row>> = {
-  gateway: { asks: [...ROUTED, listModels, openExchange, takeExchange] },
+  gateway: { asks: [...ROUTED, checkBalance, listModels, openExchange, takeExchange] },
   credits: { asks: [explainUsage], owns: [streams.credits], reads: [confirmed(streams.usage), confirmed(streams.coupons)] },
   usage:   { owns: [streams.usageReports, streams.usage], reads: [{ stream: streams.usageReports, durable: "usage", subject: streams.usageReports.subjects[0] }] },
   coupons: { owns: [streams.coupons] },

@@ -7,6 +7,7 @@ import {
   embedding,
   listening,
   LLM_PROXY,
+  MANAGED_KEY,
   OWN_KEY,
   OWN_PROGRAM,
   ranking,
@@ -53,7 +54,7 @@ export const PEOPLE: readonly Person[] = [
   { name: "dan",    weight: 4, bonus: "2.5",      uses: [...chats(OWN_PROGRAM, FREE, MINI), [speaking, 1]] },
   { name: "eve",    weight: 4,coupon: "credit_bonus",      uses: chats(OWN_PROGRAM, FREE, FREE_TOO) },
   { name: "finn",   weight: 4, buys: "15.75",     uses: [...chats(LLM_PROXY, GPT, PRO), [agent, 2]] },
-  { name: "gia",    weight: 4,                    uses: [...ownKey(SONNET, OPUS), [searching, 1], [ranking, 1]] },
+  { name: "gia",    weight: 4, buys: "500",       uses: [...proxied(OWN_KEY, SONNET, OPUS), ...proxied(MANAGED_KEY, GPT), [ranking, 1]] },
   { name: "hugo",   weight: 4, buys: "100",       uses: [...chats(LLM_PROXY, OPUS, SONNET), [agent, 1]] },
   { name: "iris",   weight: 5, bonus: "1",        uses: [...chats(LLM_PROXY, FLASH, R1), [listening, 2], [speaking, 2]] },
   { name: "jon",    weight: 4,                    uses: [...chats(OWN_PROGRAM, MINI, R1), [searching, 3], [ranking, 2]] },
@@ -63,8 +64,8 @@ export const PEOPLE: readonly Person[] = [
   { name: "noah",   weight: 3, bonus: "0.5",      uses: chats(LLM_PROXY, O1_PRO, OPUS) },
   { name: "olga",   weight: 4, buys: "30",        uses: [...chats(OWN_PROGRAM, GPT, SONNET), [searching, 2]] },
   { name: "paul",   weight: 5,                    uses: [...chats(LLM_PROXY, R1, FLASH, PRO), [agent, 1]] },
-  { name: "quinn",  weight: 4,                    uses: [...ownKey(GPT, O1), ...chats(LLM_PROXY, FREE)] },
-  { name: "rosa",   weight: 5, buys: "12",        uses: [...chats(LLM_PROXY, MINI, GPT), [listening, 3]] },
+  { name: "quinn",  weight: 4,                    uses: [...proxied(OWN_KEY, GPT, O1), ...chats(LLM_PROXY, FREE)] },
+  { name: "rosa",   weight: 5, buys: "500",       uses: [...proxied(MANAGED_KEY, MINI, SONNET), [listening, 3]] },
   { name: "sam",    weight: 4,coupon: "fixed_discount",    uses: [...chats(OWN_PROGRAM, LLAMA, MINI, FREE), [ranking, 1]] },
   { name: "tess",   weight: 4, topsUp: "3",       uses: [...chats(LLM_PROXY, O1), [agent, 4]] },
   { name: "uma",    weight: 5, bonus: "10",       uses: [...chats(LLM_PROXY, SONNET, PRO), [speaking, 1]] },
@@ -78,6 +79,6 @@ function chats(way: Way, ...models: Model[]): Weighted<Use> {
   return models.map((model, i) => [chat(model, way), models.length - i + 1]);
 }
 
-function ownKey(...models: Model[]): Weighted<Use> {
-  return models.map((model) => [chat(model, OWN_KEY), 2]);
+function proxied(way: Way, ...models: Model[]): Weighted<Use> {
+  return models.map((model) => [chat(model, way), 2]);
 }

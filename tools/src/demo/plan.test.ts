@@ -8,8 +8,8 @@ import { MODELS } from "./uses.ts";
 const requests = traffic(diceOf(3), 6000, Date.parse("2026-03-01T12:00:00Z"));
 const people = PEOPLE.map((person) => ({ ...person, userId: `${person.name}-x` }));
 const userIds = people.map(({ userId }) => userId);
-const planOf = (isTrace: boolean, hasOwnKeys: boolean) =>
-  plan(requests, { dice: diceOf(3), people, run: "x", isTrace, hasOwnKeys });
+const planOf = (isTrace: boolean, hasProxy: boolean) =>
+  plan(requests, { dice: diceOf(3), people, run: "x", isTrace, hasProxy });
 const planned = planOf(false, true);
 
 test("at least 20 users take part, each by a name of his own", () => {
@@ -33,7 +33,7 @@ test("every model and every other service is used, cached and reasoning tokens a
 
 test("all ways into the platform are taken", () => {
   const ways = planned.map(({ way }) => way.by);
-  for (const way of ["user", "track", "batch", "report", "own key"] as const) {
+  for (const way of ["user", "track", "batch", "report", "proxy"] as const) {
     expect(ways.filter((by) => by === way).length).toBeGreaterThan(100);
   }
 });
@@ -42,10 +42,11 @@ test("only services say that the user's own key paid", () => {
   expect(planned.filter(({ way, told }) => way.by === "user" && told.byok !== undefined)).toEqual([]);
 });
 
-test("where users cannot connect their keys, a service reports what these have paid", () => {
+test("where no proxy is to be asked, a service reports what users' own keys have paid, and the rest", () => {
   const reported = planOf(false, false);
-  const ofOwnKeys = reported.filter((_, i) => planned[i]?.way.by === "own key");
-  expect(new Set(ofOwnKeys.map(({ way, told }) => `${way.by} ${told.byok}`))).toEqual(new Set(["report true"]));
+  const ofProxy = reported.filter((_, i) => planned[i]?.way.by === "proxy");
+  const told = new Set(ofProxy.map(({ way, told: { byok } }) => `${way.by} ${byok}`));
+  expect(told).toEqual(new Set(["report true", "report undefined"]));
 });
 
 test("a few in a hundred events are sent twice", () => {

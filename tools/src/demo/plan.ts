@@ -21,8 +21,8 @@ export interface PlanOptions {
   readonly run: string;
   /** A recorded trace is replayed as it is: each line is one chat, and all are reported over NATS. */
   readonly isTrace: boolean;
-  /** Users may connect their own keys; otherwise a service reports that such a key has paid. */
-  readonly hasOwnKeys: boolean;
+  /** The platform's proxy asks an OpenRouter that costs nothing; otherwise a service reports what was used. */
+  readonly hasProxy: boolean;
 }
 
 const TWICE_SHARE = 0.03;
@@ -30,7 +30,7 @@ const TWICE_SHARE = 0.03;
 /** One event for each request. */
 export function plan(
   requests: readonly Request[],
-  { dice, people, run, isTrace, hasOwnKeys }: PlanOptions,
+  { dice, people, run, isTrace, hasProxy }: PlanOptions,
 ): PlannedEvent[] {
   const weighted = people.map((person) => [person, person.weight] as const);
   return requests.map((request, i) => {
@@ -41,7 +41,7 @@ export function plan(
       eventId: `${run}-${i + 1}`,
       atMs: request.atMs,
       told: use.tell(request, dice),
-      way: isTrace || (use.way.by === "own key" && !hasOwnKeys) ? LLM_PROXY : use.way,
+      way: isTrace || (use.way.by === "proxy" && !hasProxy) ? LLM_PROXY : use.way,
       isTwice: dice() < TWICE_SHARE,
     };
   });

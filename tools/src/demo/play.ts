@@ -1,17 +1,16 @@
 /** Sends a plan to the platform, by all its ways at once, as fast as it takes or at a pace. */
 import { setImmediate as turn, setTimeout as pause } from "node:timers/promises";
-import type { Bus } from "@tollbooth/shared/bus";
 import { printInstant } from "@tollbooth/shared/contract";
 import { trackUsage, trackUsageBatch } from "@tollbooth/shared/contracts/usage";
 import { inLanes } from "./lanes.ts";
-import { chatOnce } from "./own-keys.ts";
+import { chatOnce } from "./proxied.ts";
 import type { PlannedEvent } from "./plan.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Rest } from "./rest.ts";
 
 export interface Stage {
   readonly rest: Rest;
-  readonly bus: Bus;
+  readonly gatewayUrl: string;
   /** A token of the user, or of the service, of this name. */
   readonly tokenOf: (name: string, role: "user" | "service") => Promise<string>;
   readonly reporterOf: (source: string) => Reporter;
@@ -23,7 +22,7 @@ export interface Stage {
 
 const LANES = 48;
 const BATCH_LANES = 2;
-const OWN_KEY_LANES = 8;
+const PROXY_LANES = 8;
 const BATCH_MAX = 100;
 const TURN_EVERY = 20;
 /** As long as a broker or a service may be away, and then some. */
@@ -42,9 +41,9 @@ export async function play(planned: readonly PlannedEvent[], stage: Stage): Prom
       for (const event of batch.events) await due(event);
       await trackBatch(batch, stage);
     }),
-    inLanes(OWN_KEY_LANES, by("own key"), async (event) => {
+    inLanes(PROXY_LANES, by("proxy"), async (event) => {
       await due(event);
-      await chatOnce(event, stage.bus);
+      await chatOnce(event, stage);
       stage.onRecorded(1);
     }),
     report(by("report"), stage, due),

@@ -14,8 +14,8 @@ export interface Reached extends Attached {
   readonly tokenFor: (sub: string, roles: readonly Role[]) => Promise<string>;
   /** Puts the books' clock so far ahead of now; only where the platform is the demo's own. */
   readonly forward?: (aheadS: number) => Promise<void>;
-  /** Whether the platform asks a fake OpenRouter of the demo's own, which takes every user's key. */
-  readonly hasOwnKeys: boolean;
+  /** Whether the platform's proxy asks a fake OpenRouter of the demo's own, which takes every key and costs nothing. */
+  readonly hasProxy: boolean;
   /** Ends what was started for the demo, and nothing else. */
   readonly stop: () => Promise<void>;
 }
@@ -36,7 +36,8 @@ export async function reach({ env, folder, tell }: ReachOptions): Promise<Reache
   if (env.GATEWAY_URL) return visit(env, folder, `the platform at ${env.GATEWAY_URL}`);
   if ((await claimant(folder)) !== undefined) return visit(env, folder, "the platform that runs in this checkout");
   const fake = await startFakeOpenRouter();
-  const platform = await Platform.start({ folder, env: { ...env, OPENROUTER_BASE_URL: fake.url }, tell });
+  const openRouter = { OPENROUTER_BASE_URL: fake.url, OPENROUTER_API_KEY: "sk-or-v1-demo-managed" };
+  const platform = await Platform.start({ folder, env: { ...env, ...openRouter }, tell });
   const { gatewayUrl, natsUrl, natsKeys, databaseUrls, auditUrls } = platform;
   return {
     gatewayUrl,
@@ -50,7 +51,7 @@ export async function reach({ env, folder, tell }: ReachOptions): Promise<Reache
       await platform.restart("credits", { CREDITS_CLOCK_AHEAD_S: String(aheadS) });
       await platform.ready();
     },
-    hasOwnKeys: true,
+    hasProxy: true,
     stop: async () => {
       await platform.stop();
       await fake.close();
@@ -70,7 +71,7 @@ async function visit(env: NodeJS.ProcessEnv, folder: string, how: string): Promi
   return {
     ...attached,
     how,
-    hasOwnKeys: false,
+    hasProxy: false,
     tokenFor: async (sub, roles) => signToken(signing, sub, roles, TOKEN_TTL_S),
     stop: async () => {},
   };

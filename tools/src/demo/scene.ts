@@ -18,8 +18,9 @@ export interface Scene {
   readonly tokenOf: (name: string, role: Role) => Promise<string>;
   /** The reporter of a source, whose events count as recorded when they are confirmed. */
   readonly reporterOf: (source: string, onRecorded: () => void) => Reporter;
-  /** Whether users may connect keys of their own: only where no real OpenRouter would be asked. */
-  readonly hasOwnKeys: boolean;
+  readonly gatewayUrl: string;
+  /** Whether chats go through the proxy: only where no real OpenRouter would be asked. */
+  readonly hasProxy: boolean;
   readonly close: () => Promise<void>;
 }
 
@@ -32,7 +33,7 @@ export async function openScene({
   natsKeys,
   auditUrls,
   tokenFor,
-  hasOwnKeys,
+  hasProxy,
 }: Reached): Promise<Scene> {
   const bus = await openBus({ url: natsUrl, keys: natsKeys, name: OPERATOR, log: openLog(NAME, "error") });
   const books = openBooks(auditUrls, NAME);
@@ -43,7 +44,8 @@ export async function openScene({
     bus,
     books,
     reporters,
-    hasOwnKeys,
+    gatewayUrl,
+    hasProxy,
     tokenOf: async (name, role) => {
       const token = tokens.get(name) ?? tokenFor(name, [role]);
       tokens.set(name, token);

@@ -42,7 +42,7 @@ const NOT_QUIET =
 /** Shows it on standard output; answers what was shown. Throws the first request that fails. */
 export async function show(script: Script, scene: Scene): Promise<Shown> {
   const cast: Cast = new Map(PEOPLE.map((person) => [`${person.name}-${script.run}`, person]));
-  const planned = planOf(script, cast, scene.hasOwnKeys);
+  const planned = planOf(script, cast, scene.hasProxy);
   const expected = expectedOf(planned, cast.keys());
   tellPlan(planned, cast);
 
@@ -71,9 +71,9 @@ export async function show(script: Script, scene: Scene): Promise<Shown> {
   };
 }
 
-function planOf({ requests, seed, run, isTrace }: Script, cast: Cast, hasOwnKeys: boolean): PlannedEvent[] {
+function planOf({ requests, seed, run, isTrace }: Script, cast: Cast, hasProxy: boolean): PlannedEvent[] {
   const people = [...cast].map(([userId, person]) => ({ ...person, userId }));
-  return plan(requests, { dice: diceOf(seed), people, run, isTrace, hasOwnKeys });
+  return plan(requests, { dice: diceOf(seed), people, run, isTrace, hasProxy });
 }
 
 function tellPlan(planned: readonly PlannedEvent[], cast: Cast): void {
@@ -81,21 +81,25 @@ function tellPlan(planned: readonly PlannedEvent[], cast: Cast): void {
   const sources = new Set(planned.flatMap(({ way }) => (way.by === "report" ? [way.source] : [])));
   console.log(
     `${whole(planned.length)} events of ${cast.size} users: ` +
-      `${count(({ way }) => way.by !== "report" && way.by !== "own key")} over REST, ` +
+      `${count(({ way }) => way.by !== "report" && way.by !== "proxy")} over REST, ` +
       `${count(({ way }) => way.by === "report")} over NATS from ${[...sources].join(", ")}, ` +
-      `${count(({ way }) => way.by === "own key")} chats on users' own keys. ` +
+      `${count(isBy("byok"))} chats through the proxy on users' own keys, ${count(isBy("managed"))} on the platform's. ` +
       `${count(({ isTwice }) => isTwice)} of them are sent twice on purpose.`,
   );
 }
 
+function isBy(key: "byok" | "managed"): (event: PlannedEvent) => boolean {
+  return ({ way }) => way.by === "proxy" && way.key === key;
+}
+
 async function replay(planned: readonly PlannedEvent[], { speed }: Script, scene: Scene): Promise<void> {
-  const { rest, bus, tokenOf, reporterOf, reporters } = scene;
+  const { rest, gatewayUrl, tokenOf, reporterOf, reporters } = scene;
   const progress = openProgress(planned.length);
   try {
     const onRecorded = (count: number) => progress.add(count);
     await play(planned, {
       rest,
-      bus,
+      gatewayUrl,
       tokenOf,
       speed,
       onRecorded,

@@ -23,6 +23,8 @@ export interface Line {
   readonly charged: Money;
   /** The platform's part of that. */
   readonly markup: Money;
+  /** The proxy asked for all of it by the platform's key. */
+  readonly isManaged: boolean;
   /** What it cost beside that: the user's own key paid. */
   readonly ownKey: Money;
 }
@@ -48,6 +50,9 @@ export interface Statement {
   readonly lastChargeMs: number;
 }
 
+/** Who reports what the proxy asked OpenRouter for. */
+const PROXY = "openrouter";
+
 /** The statement that the answers make. */
 export function statementOf({ balance, journal, byModel }: Answers): Statement {
   const amountOf = (is: (line: Answers["journal"][number]) => boolean) =>
@@ -63,6 +68,7 @@ export function statementOf({ balance, journal, byModel }: Answers): Statement {
       freeEvents: row.free_events,
       tokens: row.total_tokens,
       charged,
+      isManaged: paid.length > 0 && paid.every(({ metadata }) => metadata["source"] === PROXY),
       markup: sum(paid.map((line) => line.cost_breakdown?.markup ?? ZERO)),
       ownKey: row.total_cost.minus(charged),
     };

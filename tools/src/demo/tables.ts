@@ -68,6 +68,7 @@ function block(account: Account, shown: number): Row[] {
   const of = (kind: Kind) => account.lines.filter((line) => kindOf(line) === kind);
   const paid = together(of("paid"));
   const free = summed(of("free"));
+  const managed = summed(of("managed"));
   const ownKey = summed(of("own key"));
   const others = paid.slice(shown);
   return [
@@ -77,6 +78,7 @@ function block(account: Account, shown: number): Row[] {
       ? [lineRow(others.length === 1 ? "1 other" : `${others.length} others`, summed(others))]
       : []),
     ...(free.events > 0 ? [lineRow(`free models, worth ${account.freeValue.toFixed()}`, free)] : []),
+    ...(managed.events > 0 ? [lineRow("by the platform's key", managed)] : []),
     ...(ownKey.events > 0 ? [lineRow(`by own key, worth ${account.ownKey.toFixed()}`, ownKey)] : []),
     ["", balanceText(account), "", "", amountText(account.markup), amountText(account.balance)],
     ["", "", "", "", "", ""],
@@ -122,10 +124,11 @@ function summed(lines: readonly Sums[]): Sums {
   };
 }
 
-type Kind = "paid" | "free" | "own key";
+type Kind = "paid" | "managed" | "free" | "own key";
 
-function kindOf({ events, freeEvents, charged, ownKey }: Line): Kind {
+function kindOf({ events, freeEvents, charged, isManaged, ownKey }: Line): Kind {
   if (freeEvents === events) return "free";
+  if (isManaged) return "managed";
   return charged.isZero() && ownKey.gt(ZERO) ? "own key" : "paid";
 }
 

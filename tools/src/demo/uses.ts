@@ -12,8 +12,8 @@ export type Way =
   | { readonly by: "track" | "batch"; readonly source: string }
   /** A service, over NATS: it publishes `usage.report.<source>`. */
   | { readonly by: "report"; readonly source: string }
-  /** Nobody has to: the platform itself asks OpenRouter with the user's own key, and sees what that used. */
-  | { readonly by: "own key" };
+  /** Nobody has to: the platform's proxy asks OpenRouter with the user's own key or its own, and sees what that used. */
+  | { readonly by: "proxy"; readonly key: "byok" | "managed" };
 
 /** What is told of a use, beside who, when and under which id. */
 export type Told = Omit<z.input<typeof UsageReport>, "user_id" | "event_id" | "occurred_at" | "source">;
@@ -27,7 +27,8 @@ export interface Use {
 
 export const OWN_PROGRAM: Way = { by: "user" };
 export const LLM_PROXY: Way = { by: "report", source: "llm-proxy" };
-export const OWN_KEY: Way = { by: "own key" };
+export const OWN_KEY: Way = { by: "proxy", key: "byok" };
+export const MANAGED_KEY: Way = { by: "proxy", key: "managed" };
 const AGENTS: Way = { by: "report", source: "agents" };
 const SPEECH: Way = { by: "report", source: "speech" };
 const SEARCH: Way = { by: "track", source: "search" };
@@ -70,7 +71,7 @@ export function chat(model: Model, way: Way): Use {
       ...(isCached && { cached_tokens: Math.floor(promptTokens * CACHED_SHARE) }),
       ...(isWritten && { cache_write_tokens: Math.floor(promptTokens * WRITTEN_SHARE) }),
       ...(traits.reasons && { reasoning_tokens: Math.floor(completionTokens * REASONING_SHARE) }),
-      ...(way.by === "own key" && { byok: true }),
+      ...(way.by === "proxy" && way.key === "byok" && { byok: true }),
     };
   };
   return { way, isChat: true, tell };

@@ -9,7 +9,7 @@ import { Streams, streams as allStreams } from "@tollbooth/shared/streams";
 import { signToken } from "../tools/src/jwt.ts";
 import { readKept } from "../tools/src/kept.ts";
 import { testBus } from "./harness/bus.ts";
-import { startCollector, type Span } from "./harness/collector.ts";
+import { passOn, startCollector, type Span } from "./harness/collector.ts";
 import { scrape } from "./harness/metrics.ts";
 import { Person, somebody, visit } from "./harness/person.ts";
 import { openPlatform } from "./harness/platform.ts";
@@ -152,9 +152,8 @@ test("npm run trace prints a request as a tree, with where its time went", async
   const trace = startTool("trace", ["--port", String(port)], {});
   const url = `http://127.0.0.1:${port}`;
   expect(await until(() => trace.said().includes(`Receiving spans at ${url}`), WITHIN_MS)).toBe(true);
-  for (const body of collector.received.filter((text) => text.includes(id)))
-    expect((await fetch(`${url}/v1/traces`, { method: "POST", body })).status).toBe(200);
-  expect((await fetch(`${url}/v1/traces`, { method: "POST", body: "nonsense" })).status).toBe(400);
+  for (const body of collector.received.filter((text) => text.includes(id))) expect(await passOn(url, body)).toBe(200);
+  expect(await passOn(url, "nonsense")).toBe(400);
   trace.process.kill("SIGINT");
   expect(await trace.ended).toBe(0);
   const told = trace.said().split(`trace ${id}\n`)[1]?.split("\n\n")[0]?.split("\n") ?? [];

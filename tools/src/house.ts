@@ -58,7 +58,7 @@ export const HOUSE: Readonly<Record<string, Rooms>> = {
       "proxy-routes", "rest", "server", "trail",
     ],
     stores: [],
-    pure: ["idempotency", "openapi", "operation", "outside", "refusals", "routes"],
+    pure: ["idempotency", "openapi", "operation", "outside", "proxy-paths", "refusals", "routes"],
   },
 };
 

@@ -15,10 +15,15 @@ function project(name: string, include: string[], more: object = {}): TestProjec
 }
 
 const servers = "packages/shared/src/testing/setup.ts";
+/** Stories that hurt, watch or set up a platform have one of their own each; the others share one, one after the other. */
+const OWN =
+  "e2e/{byok,demo,dlq,given-servers,keys,lifecycle,permissions,prices,proxy,proxy-answers,repair,start,tools,trace,watch}.test.ts";
 const rooms = "{packages,services,tools}/**/src/**";
 
 export default defineConfig({
   test: {
+    // Most tests wait for servers: with a processor kept free, two of them would be worked as one.
+    maxWorkers: "100%",
     projects: [
       project("unit", [`${rooms}/*.test.ts`], {
         exclude: ["**/node_modules/**", "**/dist/**", "**/*.int.test.ts"],
@@ -31,11 +36,13 @@ export default defineConfig({
       }),
       project("e2e", ["e2e/**/*.test.ts"], {
         globalSetup: "e2e/harness/setup.ts",
+        exclude: ["**/node_modules/**", OWN],
         fileParallelism: false,
         testTimeout: 60_000,
         hookTimeout: 120_000,
       }),
       // Each file has a platform of its own, and mostly waits.
+      project("platforms", [OWN], { maxWorkers: 2, testTimeout: 60_000, hookTimeout: 120_000 }),
       project("faults", ["faults/**/*.test.ts"], {
         maxWorkers: 2,
         testTimeout: 180_000,

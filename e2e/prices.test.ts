@@ -57,16 +57,55 @@ test("a list is taken over; what is bad in it is refused by itself, with its pla
   const write = (prices: object[]) => writeFile(file, JSON.stringify({ service, source: "my list", prices }));
 
   await write(good);
-  expect(await sentence("import", file)).toBe("0 250 changed, 0 unchanged, 0 refused.\n");
-  await write([...good.slice(0, 210), { model: "bad", rates: rates("-1") }, { model: "m0", rates: rates("0.02") }]);
+  expect(await sentence("import", file)).toBe("0 250 changed, 0 unchanged, 0 in quarantine, 0 refused.\n");
+  await write([...good.slice(0, 210), { model: "bad", rates: rates("1e3") }, { model: "m0", rates: rates("0.02") }]);
   const { code, out } = await tool(home, "prices", "import", file);
   expect([code, out]).toEqual([
     1,
-    expect.stringMatching(/^1 changed, 210 unchanged, 1 refused\.\n {2}prices\[210\]: .*a price is a decimal string/),
+    expect.stringMatching(
+      /^1 changed, 210 unchanged, 0 in quarantine, 1 refused\.\n {2}prices\[210\]: .*a price is a decimal string/,
+    ),
   ]);
   expect(await asked<Row>("show", service, "m0")).toMatchObject({ source: "my list", rates: rates("0.02") });
   expect(await asked("import", file)).toMatchObject({ refused: [{ index: 210 }] });
 });
+
+test("a price that rises more than tenfold, or is negative, waits until an operator accepts it", async () => {
+  const service = somebody("service");
+  const file = join(home, "doubtful.json");
+  const list = (...prices: [model: string, price: string][]) =>
+    writeFile(
+      file,
+      JSON.stringify({
+        service,
+        source: "my list",
+        prices: prices.map(([model, price]) => ({ model, rates: [{ unit: "input_token", price }] })),
+      }),
+    );
+  const waiting = async () =>
+    (await asked<Waiting[]>("quarantine")).filter((each) => each.service === service).map(({ reason }) => reason);
+
+  await list(["one", "0.01"], ["two", "0.01"]);
+  await asked("import", file);
+  await list(["one", "0.2"], ["two", "0.1"], ["three", "-2"]);
+  expect(await sentence("import", file)).toBe("0 1 changed, 0 unchanged, 2 in quarantine, 0 refused.\n");
+  expect(await waiting()).toEqual(["input_token is -2", "input_token would rise from 0.01 to 0.2"]);
+  expect((await tool(home, "prices", "quarantine")).out).toContain("input_token would rise from 0.01 to 0.2");
+  expect(await asked<Row>("show", service, "one")).toMatchObject({ rates: [{ price: "0.01" }] });
+
+  expect(await asked<Row>("accept", service, "one")).toMatchObject({ source: "my list", rates: [{ price: "0.2" }] });
+  expect(await asked<Row[]>("history", service, "one")).toHaveLength(2);
+  expect(await sentence("accept", service, "three")).toContain("a price is a decimal string");
+  await list(["three", "0.3"]);
+  await asked("import", file);
+  expect(await waiting()).toEqual([]);
+  expect(await sentence("accept", service, "three")).toBe(`1 no price of ${service} three waits\n`);
+});
+
+interface Waiting {
+  readonly service: string;
+  readonly reason: string;
+}
 
 test("what cannot be is told in one sentence", async () => {
   const file = join(home, "words.json");

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { openBus } from "@tollbooth/shared/bus";
-import { allocate, getBalance, listTransactions } from "@tollbooth/shared/contracts/credits";
-import { setPrice } from "@tollbooth/shared/contracts/prices";
+import { allocate, getBalance } from "@tollbooth/shared/contracts/credits";
 import { trackUsage, usageEventOutcomes } from "@tollbooth/shared/contracts/usage";
 import { openDb, type Db } from "@tollbooth/shared/db";
 import { until } from "@tollbooth/shared/local/condition";
@@ -10,7 +9,6 @@ import { openLog } from "@tollbooth/shared/log";
 import { Streams, streams as allStreams } from "@tollbooth/shared/streams";
 import { testFolder } from "@tollbooth/shared/testing/find";
 import type { Finding } from "../tools/src/books.ts";
-import { ADMIN, testBus } from "./harness/bus.ts";
 import { Person, somebody } from "./harness/person.ts";
 import { openPlatform, superuserUrl } from "./harness/platform.ts";
 import { isReady, npmStart, processesOf } from "./harness/start.ts";
@@ -19,7 +17,6 @@ import { npmRun, tool } from "./harness/tool.ts";
 const own = await openPlatform("tools");
 const empty = await testFolder("empty");
 const { reach, folder: home } = own;
-const { bus } = await testBus(reach);
 const WITHIN_MS = 10_000;
 let db: Record<"credits" | "usage", Db>;
 
@@ -157,90 +154,6 @@ describe("npm run audit", () => {
       out: "",
       err: expect.stringMatching(/^There is no platform here yet:.*\n$/) as string,
     });
-  });
-});
-
-describe("npm run dlq", () => {
-  test("shows a report without a price, and drives it again when it has one", async () => {
-    const [someone, source, model] = [await user(), somebody("reporter"), somebody("model")];
-    const body = JSON.stringify({ user_id: someone.sub, event_id: "e1", service: "chat", model, input_tokens: 1000 });
-    const { name } = allStreams.usageReports;
-    await new Streams(bus).publish(name, `usage.report.${source}`, somebody("message"), {}, body);
-    const letters = async () =>
-      JSON.parse((await tool(home, "dlq", "list", "--json")).out) as { id: string; service: string; subject: string }[];
-    expect(await until(async () => (await letters()).length === 1, WITHIN_MS)).toBe(true);
-    const [letter] = await letters();
-    expect(letter).toMatchObject({ service: "usage", subject: `usage.report.${source}`, body });
-    const named = `usage/${letter?.id}`;
-
-    const listed = await npmRun(home, "dlq");
-    expect(listed.code).toBe(0);
-    for (const word of [named, `usage.report.${source}`, "no price is known", "1 waiting"])
-      expect(listed.out).toContain(word);
-    const shown = await tool(home, "dlq", "show", named);
-    expect([shown.code, shown.out]).toEqual([0, expect.stringContaining(`\n\n${body}\n`)]);
-    expect(await tool(home, "dlq", "redrive", named)).toMatchObject({
-      code: 1,
-      out: expect.stringContaining(`${named} refused: no price is known`) as string,
-    });
-
-    await bus.ask(setPrice, { service: "chat", model, rates: [{ unit: "input_token", price: "0.001" }] }, ADMIN);
-    expect(await tool(home, "dlq", "redrive", "--all")).toMatchObject({ code: 0, out: `${named} recorded\n` });
-    await becomes(someone, "3.850000000000");
-    expect(await tool(home, "dlq")).toMatchObject({ code: 0, out: "No dead letter waits.\n" });
-    expect(await tool(home, "dlq", "redrive", named)).toMatchObject({ code: 1, out: `${named} unknown\n` });
-  });
-
-  test("shows a charge that could not be posted, and posts it once when it can", async () => {
-    const [someone, poison] = [await user(), somebody("service")];
-    await someone.ok(getBalance);
-    const constrain = (how: string) => db.credits.run({ text: `alter table credit_transactions ${how}`, values: [] });
-    await constrain(`add constraint no_poison check (service <> '${poison}') not valid`);
-    const { id } = await someone.ok(trackUsage, { service: poison, cost: "1" });
-    const letters = async () =>
-      JSON.parse((await tool(home, "dlq", "--json")).out) as { id: string; service: string; headers: object }[];
-    expect(await until(async () => (await letters()).length === 1, WITHIN_MS)).toBe(true);
-    const [letter] = await letters();
-    expect(letter).toMatchObject({ service: "credits", subject: "usage.tracked", headers: { "ce-id": id } });
-    const audited = await tool(home, "audit", "--wait", "1");
-    expect([audited.code, audited.out]).toEqual([
-      1,
-      expect.stringContaining(`credits: dead letter ${letter?.id} on usage.tracked`),
-    ]);
-
-    const named = `credits/${letter?.id}`;
-    expect(await tool(home, "dlq", "redrive", named)).toMatchObject({
-      code: 1,
-      out: expect.stringContaining(`${named} refused: `) as string,
-    });
-    await constrain("drop constraint no_poison");
-    const driven = await tool(home, "dlq", "redrive", named, "--json");
-    expect([driven.code, JSON.parse(driven.out)]).toEqual([
-      0,
-      [{ service: "credits", id: letter?.id, status: "recorded" }],
-    ]);
-    await becomes(someone, "4.000000000000");
-    expect(await someone.ok(listTransactions, { transaction_type: "usage" })).toHaveLength(1);
-    expect((await tool(home, "audit")).code).toBe(0);
-  });
-
-  test("says in one sentence what it cannot do", async () => {
-    const sentence = async (folder: string, ...args: string[]) => {
-      const { code, out, err } = await tool(folder, "dlq", ...args);
-      return `${code} ${out}${err}`;
-    };
-    expect(await sentence(home, "redrive")).toBe("1 Name the letters to drive again, or say --all.\n");
-    expect(await sentence(home, "redrive", "usage/1", "--all")).toBe(
-      "1 Name the letters to drive again, or say --all.\n",
-    );
-    expect(await sentence(home, "redrive", "nonsense")).toBe("1 A letter is named usage/7 or credits/7.\n");
-    expect(await sentence(home, "show", "nonsense")).toContain("A letter is named usage/7 or credits/7.");
-    expect(await sentence(home, "show", "usage/999")).toBe(
-      "1 usage/999 does not wait: it never was, or was driven again.\n",
-    );
-    expect(await sentence(empty.folder)).toMatch(/^1 There is no platform here yet:/);
-    const help = await tool(home, "dlq", "--help");
-    expect([help.code, help.out]).toEqual([0, expect.stringMatching(/list.*show.*redrive/s)]);
   });
 });
 

@@ -51,7 +51,9 @@ export async function settlement(
 ): Promise<Settlement> {
   const rows = await books.usage.many(
     EventRow,
-    sql`select metadata->>'generation_id' as generation, provider_cost, charged from usage_events where user_id = any(${users})`,
+    // A request that came to nothing is an event of nothing.
+    sql`select metadata->>'generation_id' as generation, provider_cost, charged from usage_events
+        where user_id = any(${users}) and not (metadata->>'status' in ('refused', 'lost') and provider_cost = 0 and charged = 0)`,
   );
   const owed = new Map(billed.map(({ id, cost }) => [id, cost]));
   const seen = new Set<string>();

@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const BIN = join(ROOT, "node_modules/.bin");
 const STATIC = ["lint", "format", "types", "dead"];
-const SUITES = { check: ["unit"], test: ["unit", "integration", "e2e", "faults"] };
+const SUITES = { check: ["unit"], test: ["unit", "integration", "e2e", "platforms", "faults"] };
 
 /** Runs all gates of a set, also after one has failed, and answers the exit code. Arguments go to vitest. */
 export async function runGates(set, args) {

@@ -1,5 +1,6 @@
 /** The routes of users' own OpenRouter keys, told like the others in stories.ts. */
 import * as openrouter from "@tollbooth/shared/contracts/openrouter";
+import { priceHistory } from "@tollbooth/shared/contracts/prices";
 import { NO_BODY, WHO, type Story } from "./story.ts";
 
 /** Keys that the fake OpenRouter takes. */
@@ -60,6 +61,27 @@ export const openRouterStories: readonly Story[] = [
     admin: [200, 200, 200],
     inputs: [{}, {}],
     ...NO_BODY,
+    refusals: {},
+  },
+  {
+    route: "POST /models/sync",
+    command: openrouter.syncModels,
+    owner: "openrouter",
+    ...WHO.admins,
+    inputs: [{}, {}],
+    bodyMaxBytes: 100_000,
+    takesMetadata: false,
+    ofAThing: true,
+    refusals: {},
+  },
+  {
+    route: "GET /models/{model}/prices",
+    command: priceHistory,
+    owner: "usage",
+    ...WHO.signedIn,
+    inputs: [{}, {}],
+    ...NO_BODY,
+    ofAThing: true,
     refusals: {},
   },
   {

@@ -36,6 +36,8 @@ export const WHO = {
   report:  { nobody: 401, user: [200, 403, 403], service: [200, 200, 200], admin: [200, 200, 200] },
   /** Admins; there is nobody to act on. */
   admins:  { nobody: 401, user: [403, 403, 403], service: [403, 403, 403], admin: [200, 422, 422] },
+  /** Who is signed in; there is nobody to act on. */
+  signedIn: { nobody: 401, user: [200, 422, 422], service: [200, 422, 422], admin: [200, 422, 422] },
   /** Anybody; there is nobody to act on. */
   public:  { nobody: 200, user: [200, 422, 422], service: [200, 422, 422], admin: [200, 422, 422] },
 } satisfies Record<string, Pick<Story, "nobody" | "user" | "service" | "admin">>;

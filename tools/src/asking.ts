@@ -2,12 +2,12 @@
 import { openBus, type Bus } from "@tollbooth/shared/bus";
 import { Fault } from "@tollbooth/shared/fault";
 import { openLog } from "@tollbooth/shared/log";
-import { attach } from "./attach.ts";
+import { attachBroker } from "./attach.ts";
 import { OPERATOR } from "./broker/permissions.ts";
 
 /** Works with the broker and leaves it. Throws one sentence where that cannot be, or a service refuses. */
 export async function withBus(name: string, work: (bus: Bus) => Promise<void>): Promise<void> {
-  const { natsUrl: url, natsKeys: keys } = await attach(process.env);
+  const { natsUrl: url, natsKeys: keys } = await attachBroker(process.env);
   const bus = await openBus({ url, keys, name: OPERATOR, log: openLog(name, "silent") });
   try {
     await work(bus);

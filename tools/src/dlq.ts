@@ -1,9 +1,12 @@
-/** `npm run dlq`: messages that a service could not apply, shown and driven again. */
+/** `npm run dlq`: messages that a service could not apply, shown, driven again, or put away. */
+import { userInfo } from "node:os";
 import { Command, InvalidArgumentError } from "commander";
 import Table from "cli-table3";
 import type { z } from "zod";
 import type { Bus } from "@tollbooth/shared/bus";
 import {
+  discardDeadCharges,
+  discardDeadLetters,
   listDeadCharges,
   listDeadLetters,
   redriveDeadCharges,
@@ -12,8 +15,8 @@ import {
 import { withBus } from "./asking.ts";
 
 const OFFICES = {
-  usage: { list: listDeadLetters, redrive: redriveDeadLetters },
-  credits: { list: listDeadCharges, redrive: redriveDeadCharges },
+  usage: { list: listDeadLetters, redrive: redriveDeadLetters, discard: discardDeadLetters },
+  credits: { list: listDeadCharges, redrive: redriveDeadCharges, discard: discardDeadCharges },
 } as const;
 
 type Service = keyof typeof OFFICES;
@@ -31,7 +34,7 @@ const LINE_MAX = 60;
 const SERVICES = Object.keys(OFFICES) as Service[];
 
 const program = new Command("npm run dlq --")
-  .description("Shows messages that a service could not apply (dead letters), and drives them again.")
+  .description("Shows messages that a service could not apply (dead letters), drives them again, or puts them away.")
   .addHelpText("after", "\nA letter is named by its service and number, such as usage/7.");
 
 program
@@ -53,6 +56,16 @@ program
   .option("--json", "for programs: an array of what became of each")
   .action(async (names: string[], { all, json }: { all?: true; json?: true }) =>
     onBus((bus) => redrive(bus, names.map(nameOf), all === true, json === true)),
+  );
+program
+  .command("discard")
+  .description("puts letters away for good: what they tell of is never applied, and nobody is asked about them again")
+  .argument("<letters...>", "their names")
+  .requiredOption("--reason <text>", "why; it is kept with the letter, and so is who")
+  .option("--by <name>", "who", userInfo().username)
+  .option("--json", "for programs: an array of what became of each")
+  .action(async (names: string[], { reason, by, json }: { reason: string; by: string; json?: true }) =>
+    onBus((bus) => discard(bus, names.map(nameOf), { reason, by }, json === true)),
   );
 await program.parseAsync();
 
@@ -79,7 +92,8 @@ async function list(bus: Bus, json: boolean): Promise<void> {
 async function show(bus: Bus, { service, id }: Name, json: boolean): Promise<void> {
   const after = String(BigInt(id) - 1n);
   const [found] = await page(bus, service, BigInt(id) > 0n ? after : "0", 1);
-  if (found?.id !== id) return program.error(`${service}/${id} does not wait: it never was, or was driven again.`);
+  if (found?.id !== id)
+    return program.error(`${service}/${id} does not wait: it never was, was driven again, or put away.`);
   if (json) return tell(found);
   const { stream, seq, subject, at, headers, reason, body } = found;
   const facts = { letter: `${service}/${id}`, since: new Date(at).toISOString(), subject, stream: `${stream} #${seq}` };
@@ -98,6 +112,17 @@ async function redrive(bus: Bus, names: readonly Name[], all: boolean, json: boo
   if (json) tell(driven);
   else if (driven.length === 0) console.log("No dead letter waits.");
   if (driven.some(({ status }) => status === "refused" || status === "unknown")) process.exitCode = 1;
+}
+
+async function discard(bus: Bus, names: readonly Name[], put: { reason: string; by: string }, json: boolean) {
+  const discarded = [];
+  for (const { service, id } of names) {
+    const [answer] = await bus.ask(OFFICES[service].discard, { ...put, ids: [id] });
+    discarded.push({ service, ...answer });
+    if (!json) console.log(`${service}/${id} ${answer?.status}`);
+  }
+  if (json) tell(discarded);
+  if (discarded.some(({ status }) => status === "unknown")) process.exitCode = 1;
 }
 
 async function waiting(bus: Bus): Promise<Letter[]> {

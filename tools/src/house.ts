@@ -37,8 +37,8 @@ export const HOUSE: Readonly<Record<string, Rooms>> = {
     main: ["main", "config", "fake", "fake-chat", "fake-models", "rotation"],
     doors: ["handlers", "proxy-handlers"],
     middle: [
-      "accounts", "body", "catalogue", "client", "conversation", "exchange", "exchanges", "guard", "listing", "metering", "models", "payer",
-      "quotes", "reporting", "reserve", "routing", "settling", "sweeping", "vault",
+      "accounts", "body", "catalogue", "client", "conversation", "exchange", "exchanges", "guard", "listing", "metering", "models", "once", "payer",
+      "quotes", "refusing", "reporting", "reserve", "routing", "settling", "sweeping", "vault",
     ],
     stores: ["accounts.store", "requests.store", "settings.store", "laws"],
     pure: ["answers", "bill", "estimate", "exact-json", "fernet", "price-sheet", "refusal", "remaining", "secret", "states", "told", "vault-keys"],
@@ -46,19 +46,19 @@ export const HOUSE: Readonly<Record<string, Rooms>> = {
   usage: {
     main: ["main", "config"],
     doors: ["handlers", "price-handlers", "report", "dead-letters"],
-    middle: ["event", "partitions", "prices", "record", "tracker"],
-    stores: ["store", "dead-letters.store", "partitions.store", "prices.store", "reads.store", "explain.store", "retelling.store", "laws"],
-    pure: ["catalogue", "cost", "group", "match", "period", "price", "price-change", "price-list", "quantities", "tally"],
+    middle: ["event", "partitions", "price-import", "prices", "record", "tracker"],
+    stores: ["store", "dead-letters.store", "partitions.store", "prices.store", "quarantine.store", "reads.store", "explain.store", "retelling.store", "laws"],
+    pure: ["catalogue", "cost", "group", "match", "period", "price", "price-change", "price-list", "quantities", "sheet", "tally"],
   },
   gateway: {
     main: ["main", "config"],
     doors: ["app"],
     middle: [
-      "answer", "auth", "documents", "door", "guesses", "health", "input", "limits", "openai-errors", "pages", "problem", "proxy", "proxy-body",
+      "answer", "auth", "documents", "door", "guesses", "health", "input", "limits", "openai-errors", "pages", "problem", "proxy", "proxy-bill", "proxy-body",
       "proxy-routes", "rest", "server", "trail",
     ],
     stores: [],
-    pure: ["idempotency", "openapi", "operation", "outside", "refusals", "routes"],
+    pure: ["idempotency", "openapi", "operation", "outside", "proxy-paths", "refusals", "routes"],
   },
 };
 

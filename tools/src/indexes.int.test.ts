@@ -45,6 +45,7 @@ const queries: Readonly<Record<Owner, Readonly<Record<string, string>>>> = {
   },
   usage: {
     usage_event_ids_pkey:        "select outcome from usage_event_ids i join unnest('{ann}'::text[], '{user}'::text[], '{e}'::text[]) as k (user_id, source, event_id) on (i.user_id, i.source, i.event_id) = (k.user_id, k.source, k.event_id)",
+    price_quarantine_pkey:       "select * from price_quarantine where service = 'openrouter' and model = 'a/b'",
     usage_event_ids_age:         "select ctid from usage_event_ids where recorded_at < now() - interval '100 days' limit 5000",
     usage_events_default_pkey:   "select * from usage_events where user_id = 'ann' and occurred_at >= now() - interval '1 hour' and occurred_at < now()",
     usage_hours_pkey:            "select * from usage_hours where user_id = 'ann' and bucket >= now() - interval '1 day' and bucket < now()",

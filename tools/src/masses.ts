@@ -22,7 +22,7 @@ export interface EventMass {
   readonly knownDays: number;
 }
 
-/** Usage events, with their identities as long as those are kept, and the sums of them by hour and by day. */
+/** Usage events of five models, each of one service, with their identities as long as those are kept, and the sums by hour and by day. */
 export async function addEvents(db: Db, { count, users, prefix, days, knownDays }: EventMass): Promise<void> {
   const from = new Date(Date.now() - days * DAY_MS);
   const until = new Date();
@@ -41,7 +41,7 @@ export async function addEvents(db: Db, { count, users, prefix, days, knownDays 
             cache_write_tokens, reasoning_tokens, split_assumed, basis, markup_class, markup_rate, provider_cost, platform_markup, total_cost, charged,
             free_value, is_free, byok, created_at)
           select ${prefix} || '-' || n % ${users}, at, ${idOf(prefix, sql`n`)}, 'mass', ${prefix} || n,
-            (array['openrouter', 'openai', 'search'])[1 + n % 3], 'model-' || n % 5, 1500, 1200, 300, 0, 0, 0, false, 'cost', 'budget', 0.05,
+            (array['openrouter', 'openai', 'search'])[1 + n % 5 % 3], 'model-' || n % 5, 1500, 1200, 300, 0, 0, 0, false, 'cost', 'budget', 0.05,
             0.0004, 0.00002, 0.00042, 0.00042, 0, false, false, at
           from generate_series(${first}::int, ${last}::int) n, lateral (select ${from}::timestamptz + n * ${step}::float8 * interval '1 second' as at) t`,
     );

@@ -73,7 +73,11 @@ const endpoints: Readonly<Record<Owner, readonly Endpoint[]>> = {
     retentionMonths: 24,
   }),
   coupons: couponsEndpoints(dbs.coupons, openRedeemer(dbs.coupons, nothing)),
-  openrouter: openrouterEndpoints({ db: dbs.openrouter } as Parameters<typeof openrouterEndpoints>[0], {} as never),
+  openrouter: openrouterEndpoints(
+    { db: dbs.openrouter } as Parameters<typeof openrouterEndpoints>[0],
+    {} as never,
+    {} as never,
+  ),
 };
 
 const USER = { user_id: "user-7" };

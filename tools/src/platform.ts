@@ -7,6 +7,8 @@ import type { Role } from "@tollbooth/shared/contract";
 import { until } from "@tollbooth/shared/local/condition";
 import { tail } from "@tollbooth/shared/local/daemon";
 import { freePort, holderOf, isFree } from "@tollbooth/shared/local/ports";
+import { openLog } from "@tollbooth/shared/log";
+import { keepStreams } from "./broker/streams.ts";
 import { claim } from "./claim.ts";
 import { databaseSetting, OWNERS, type Owner } from "./databases.ts";
 import { signingOf, signToken } from "./jwt.ts";
@@ -54,6 +56,7 @@ export class Platform {
   readonly #once = new Map<Service, NodeJS.ProcessEnv>();
   #env: NodeJS.ProcessEnv;
   #addresses: Addresses | undefined;
+  #leaveStreams: () => Promise<void> = async () => {};
 
   /**
    * Starts everything and settles when the gateway says that it is ready. Where it cannot, throws why and leaves
@@ -143,6 +146,7 @@ export class Platform {
 
   /** Ends everything, those who serve first, then the broker, then the database. Never throws; the folder is free then. */
   async stop(): Promise<void> {
+    await this.#leaveStreams();
     for (const step of [["gateway"], OWNERS, ["nats"], ["postgres"]] as const) {
       await Promise.all(step.map(async (name) => this.#parts.get(name)?.stop(STOP_WITHIN_MS[name])));
     }
@@ -175,6 +179,7 @@ export class Platform {
         OPENROUTER_VAULT_KEYS: this.#env.OPENROUTER_VAULT_KEYS || kept.vaultKeys,
       }),
     };
+    await this.#keepStreams(this.#addresses);
     await Promise.all(SERVICES.map(async (service) => this.#keep(service, this.#service(service))));
     await this.#firstReady();
   }
@@ -183,6 +188,12 @@ export class Platform {
     const part = new Supervised(program, this.#options.tell ?? (() => {}));
     this.#parts.set(name, part);
     await part.start();
+  }
+
+  /** Services may not make streams: who started the broker does, and again where it loses them. */
+  async #keepStreams({ natsUrl: url, natsKeys: keys }: Addresses): Promise<void> {
+    const onStall = () => this.#options.tell?.("The broker's streams are not looked after any more: start anew.");
+    this.#leaveStreams = await keepStreams({ url, keys, log: openLog("streams", "silent"), onStall });
   }
 
   #service(service: Service): Program {

@@ -1,10 +1,12 @@
 /** Price rows as a table for people. */
 import Table from "cli-table3";
 import type { z } from "zod";
-import type { PriceRow } from "@tollbooth/shared/contracts/prices";
+import type { listQuarantine, PriceRow } from "@tollbooth/shared/contracts/prices";
 
 /** A row as it stands on the wire. */
 export type Row = z.input<typeof PriceRow>;
+/** A price that waits, as it stands on the wire. */
+export type Waiting = z.input<typeof listQuarantine.output>[number];
 
 const HEAD = ["model", "since", "source", "class", "unit", "USD for one", "holds"];
 
@@ -21,6 +23,15 @@ export function pricesTable(rows: readonly Row[]): string {
       ...rates.map((column) => column.join("\n")),
     ]);
   }
+  return table.toString();
+}
+
+/** The prices that are not believed, and why. */
+export function quarantineTable(waiting: readonly Waiting[]): string {
+  if (waiting.length === 0) return "No price waits.";
+  const table = new Table({ head: ["service", "model", "source", "since", "why"], style: { head: [], border: [] } });
+  for (const { service, model, source, seen_at, reason } of waiting)
+    table.push([service, model ?? "(any other)", source, seen_at, reason]);
   return table.toString();
 }
 

@@ -5,15 +5,17 @@ import type { z } from "zod";
 import type { Bus } from "@tollbooth/shared/bus";
 import type { Command as Contract } from "@tollbooth/shared/contract";
 import {
+  acceptPrice,
   getPrice,
   importPrices,
+  listQuarantine,
   MARKUP_CLASSES,
   PRICED_UNITS,
   priceHistory,
   setPrice,
 } from "@tollbooth/shared/contracts/prices";
 import { withBus } from "./asking.ts";
-import { pricesTable, type Row } from "./price-table.ts";
+import { pricesTable, quarantineTable, type Row, type Waiting } from "./price-table.ts";
 
 interface Set {
   readonly rate: readonly z.input<typeof setPrice.input>["rates"][number][];
@@ -28,7 +30,9 @@ const CALLER = { sub: "prices", roles: ["admin"] } as const;
 const JSON_OPTION = ["--json", "for programs: what the service answers"] as const;
 
 const program = new Command("npm run prices --")
-  .description("Shows what models cost, sets a price, or takes over a list. No charge that was made changes.")
+  .description(
+    "Shows what models cost, sets a price, takes over a list, or what of one was not believed. No charge that was made changes.",
+  )
   .addHelpText(
     "after",
     `
@@ -81,6 +85,25 @@ program
   .argument("<file>", "a list as JSON, see below")
   .option(...JSON_OPTION)
   .action(async (file: string, { json }: { json?: true }) => onBus((bus) => takeOver(bus, file, json === true)));
+program
+  .command("quarantine")
+  .description("listed prices that are not believed: negative ones, and what rises more than tenfold")
+  .option(...JSON_OPTION)
+  .action(async ({ json }: { json?: true }) =>
+    onBus(async (bus) => {
+      const waiting = await ask<Waiting[]>(bus, listQuarantine, {});
+      console.log(json ? JSON.stringify(waiting, undefined, 2) : quarantineTable(waiting));
+    }),
+  );
+program
+  .command("accept")
+  .description("takes over a price that waits in quarantine, from now on")
+  .argument("<service>", "such as openrouter")
+  .argument("[model]", "without it, the price of whatever model has none of its own")
+  .option(...JSON_OPTION)
+  .action(async (service: string, model: string | undefined, { json }: { json?: true }) =>
+    onBus(async (bus) => tell(await ask<Row>(bus, acceptPrice, { service, model }), json)),
+  );
 await program.parseAsync();
 
 function rateOf(text: string, before: Set["rate"] = []): Set["rate"] {
@@ -112,18 +135,20 @@ async function takeOver(bus: Bus, file: string, json: boolean): Promise<void> {
     await readFile(file, "utf8").catch(() => cannot(`${file} cannot be read.`)),
     file,
   );
-  const total: z.input<typeof importPrices.output> = { changed: 0, unchanged: 0, refused: [] };
+  const total: z.input<typeof importPrices.output> = { changed: 0, unchanged: 0, quarantined: 0, refused: [] };
   for (let from = 0; from < prices.length; from += PAGE) {
     const page = { ...list, prices: prices.slice(from, from + PAGE) };
-    const { changed, unchanged, refused } = await ask<typeof total>(bus, importPrices, page);
+    const { changed, unchanged, quarantined, refused } = await ask<typeof total>(bus, importPrices, page);
     total.changed += changed;
     total.unchanged += unchanged;
+    total.quarantined += quarantined;
     total.refused.push(...refused.map(({ index, detail }) => ({ index: from + index, detail })));
   }
   if (json) console.log(JSON.stringify(total, undefined, 2));
   else {
-    console.log(`${total.changed} changed, ${total.unchanged} unchanged, ${total.refused.length} refused.`);
-    for (const { index, detail } of total.refused) console.log(`  prices[${index}]: ${detail}`);
+    const { changed, unchanged, quarantined, refused } = total;
+    console.log(`${changed} changed, ${unchanged} unchanged, ${quarantined} in quarantine, ${refused.length} refused.`);
+    for (const { index, detail } of refused) console.log(`  prices[${index}]: ${detail}`);
   }
   if (total.refused.length > 0) process.exitCode = 1;
 }

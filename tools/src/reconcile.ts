@@ -14,8 +14,8 @@ const NO_ID = "00000000-0000-0000-0000-000000000000";
 /** No more places of one law are shown. */
 export const SHOWN_MAX = 20;
 
-/** For every user: what usage charged is what credits took for events. Independent of ids. */
-export async function sumsThatDiffer(books: Books): Promise<string[]> {
+/** For every user: what usage charged, less what was put away, is what credits took for events. Independent of ids. */
+export async function sumsThatDiffer(books: Books, putAway: ReadonlyMap<string, Money>): Promise<string[]> {
   const found = new Set<string>();
   for (const users of [sql`usage_days`, sql`user_credits`]) {
     const db = users.text === "usage_days" ? books.usage : books.credits;
@@ -32,7 +32,8 @@ export async function sumsThatDiffer(books: Books): Promise<string[]> {
         ),
       ]);
       for (const user of page) {
-        const [owed, paid] = [charged.get(user) ?? ZERO, taken.get(user) ?? ZERO];
+        const owed = (charged.get(user) ?? ZERO).minus(putAway.get(user) ?? ZERO);
+        const paid = taken.get(user) ?? ZERO;
         if (!owed.eq(paid)) found.add(`${user}: usage charged ${owed.toFixed()}, credits took ${paid.toFixed()}`);
       }
       if (found.size >= SHOWN_MAX) return [...found];
@@ -123,14 +124,15 @@ function compared<K extends { readonly id: string }>(page: readonly K[], traces:
   return { checked: page.length, missing: traces.map((trace) => ({ key: keys.get(trace.id) as K, trace })) };
 }
 
-/** How much was compared, and the first places where something is missing. */
+/** How much was compared, and the first places where something is missing that nobody has put away. */
 export async function summary(
   comparing: AsyncGenerator<Compared<unknown>>,
+  putAway: ReadonlySet<string>,
 ): Promise<{ checked: number; breaches: string[] }> {
   const found = { checked: 0, breaches: [] as string[] };
   for await (const { checked, missing } of comparing) {
     found.checked += checked;
-    found.breaches.push(...missing.map(({ trace }) => trace.breach));
+    found.breaches.push(...missing.filter(({ trace }) => !putAway.has(trace.id)).map(({ trace }) => trace.breach));
     if (found.breaches.length >= SHOWN_MAX) break;
   }
   return { ...found, breaches: found.breaches.slice(0, SHOWN_MAX) };

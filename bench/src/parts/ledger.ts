@@ -63,7 +63,7 @@ export class Ledger {
     this.#deducted += 1;
   }
 
-  /** A charge as the broker brings it: the bytes of a usage event. Settles when it is committed. */
+  /** A charge as the broker brings it: the JSON of a usage event. Settles when it is committed. */
   async charge(userId: string): Promise<void> {
     const id = randomUUID();
     const amount = AMOUNT.toFixed(12);
@@ -81,7 +81,7 @@ export class Ledger {
       hold_id: null,
       occurred_at: new Date().toISOString(),
     };
-    await postCharge(this.#poster, Buffer.from(JSON.stringify(event)));
+    await postCharge(this.#poster, JSON.parse(JSON.stringify(event)));
     this.#charged += 1;
   }
 

@@ -56,6 +56,23 @@ describe("natural batching", () => {
     expect(work.batches.map(({ items }) => items.map(({ n }) => n))).toEqual([[0], [2]]);
   });
 
+  test("what waits of a key goes together, the longest waiting key first, and what is too much of it behind the others", async () => {
+    const work = new Work();
+    const batcher = open(work.run, { lanes: 1, batchMax: 3 });
+    void batcher.submit({ key: "a", n: 0 });
+    await turn();
+    for (const [n, key] of ["a", "b", "a", "c", "a", "a"].entries()) void batcher.submit({ key, n: n + 1 });
+    for (let i = 0; i < 3; i++) {
+      work.batches[i]?.end();
+      await turn();
+    }
+    expect(work.batches.map(({ items }) => items.map(({ key, n }) => `${key}${n}`))).toEqual([
+      ["a0"],
+      ["a1", "a3", "a5"],
+      ["b2", "c4", "a6"],
+    ]);
+  });
+
   test("one more than the queue holds is refused at once as overloaded, and nothing else is", async () => {
     const work = new Work();
     const batcher = open(work.run, { lanes: 1, queueMax: 3 });

@@ -32,7 +32,9 @@ interface Waiting<I, R> {
 export class Batcher<I, R> {
   readonly #options: BatchOptions<I, R>;
   readonly #busyKeys = new Set<string>();
-  #queue: Waiting<I, R>[] = [];
+  /** What waits, by key, in the order in which the keys came. */
+  readonly #queue = new Map<string, Waiting<I, R>[]>();
+  #waiting = 0;
   #lanesBusy = 0;
   #scheduled = false;
 
@@ -42,13 +44,18 @@ export class Batcher<I, R> {
 
   /** Resolves with the item's result after its batch is done; throws its Fault, or `overloaded` at once. */
   submit(item: I): Promise<R> {
-    if (this.#queue.length >= this.#options.queueMax) {
+    if (this.#waiting >= this.#options.queueMax) {
       return Promise.reject(
         new Fault("overloaded", "too many requests are waiting; try again shortly", { retryAfterS: 1 }),
       );
     }
     return new Promise<R>((resolve, reject) => {
-      this.#queue.push({ item, key: this.#options.keyOf(item), resolve, reject });
+      const key = this.#options.keyOf(item);
+      const waiting = { item, key, resolve, reject };
+      const before = this.#queue.get(key);
+      if (before === undefined) this.#queue.set(key, [waiting]);
+      else before.push(waiting);
+      this.#waiting++;
       this.#schedule();
     });
   }
@@ -71,15 +78,21 @@ export class Batcher<I, R> {
     }
   }
 
-  /** The oldest items whose keys are free, and all that follow of the same keys, up to the limit. */
+  /**
+   * The keys that have waited longest and are free, each with all of its items, up to the limit: what a batch does once a
+   * key costs least where the items of a key go together. What is left of a key waits behind the others.
+   */
   #take(): Waiting<I, R>[] {
     const batch: Waiting<I, R>[] = [];
-    const rest: Waiting<I, R>[] = [];
-    for (const waiting of this.#queue) {
-      const fits = batch.length < this.#options.batchMax && !this.#busyKeys.has(waiting.key);
-      (fits ? batch : rest).push(waiting);
+    for (const [key, waiting] of this.#queue) {
+      const room = this.#options.batchMax - batch.length;
+      if (room === 0) break;
+      if (this.#busyKeys.has(key)) continue;
+      this.#queue.delete(key);
+      batch.push(...waiting.slice(0, room));
+      if (waiting.length > room) this.#queue.set(key, waiting.slice(room));
     }
-    this.#queue = rest;
+    this.#waiting -= batch.length;
     return batch;
   }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { commonSettings, databaseSettings, readConfig } from "./config.ts";
+import { commonSettings, databaseSettings, readConfig, requireOwnPassword } from "./config.ts";
 
 const settings = { ...commonSettings, ...databaseSettings("CREDITS") };
 
@@ -14,4 +14,15 @@ test("a bad environment is told whole, every name at once, without its values", 
 test("an empty value is as good as none", () => {
   const config = readConfig(settings, { CREDITS_DATABASE_URL: "postgres://localhost/credits", LOG_LEVEL: "" });
   expect([config.LOG_LEVEL, config.CREDITS_DATABASE_POOL_MAX]).toEqual(["info", 10]);
+});
+
+test("a production platform takes no database password that everybody knows, and tells none", () => {
+  const check = (password: string, NODE_ENV?: string) => () =>
+    requireOwnPassword("CREDITS_DATABASE_URL", `postgres://tollbooth_credits:${password}@postgres/tollbooth_credits`, {
+      NODE_ENV,
+    });
+  expect(check("dev-credits", "production")).toThrow(/CREDITS_DATABASE_URL has a password of development/);
+  expect(check("dev-credits", "production")).not.toThrow(/dev-credits/);
+  for (const accept of [check("own", "production"), check("dev-credits", "development"), check("dev-credits")])
+    expect(accept).not.toThrow();
 });

@@ -30,6 +30,9 @@ const Port = z
   .transform(Number)
   .refine((port) => port <= 65_535, "from 0 to 65535");
 
+/** How the secrets begin that compose.yaml and the local runner bring. A production platform refuses them: anybody could have read them. */
+export const DEVELOPMENT = "dev-";
+
 /** The settings that every service has. */
 export const commonSettings = {
   NATS_URL: setting("address of the broker", z.string().min(1).default("nats://127.0.0.1:4222")),
@@ -65,6 +68,14 @@ export function databaseSettings<N extends string>(name: N) {
   };
   return settings as Record<`${N}_DATABASE_URL`, Setting<z.ZodString>> &
     Record<`${N}_DATABASE_POOL_MAX`, Setting<ReturnType<typeof WholeNumber>>>;
+}
+
+/** Throws where a production platform is given a database whose password everybody knows; the password is not told. */
+export function requireOwnPassword(name: string, url: string, env: NodeJS.ProcessEnv): void {
+  if (env["NODE_ENV"] !== "production" || !new URL(url).password.startsWith(DEVELOPMENT)) return;
+  throw new Error(
+    `settings are missing or wrong:\n  ${name} has a password of development (it begins "${DEVELOPMENT}") and NODE_ENV is production`,
+  );
 }
 
 /** Parses the environment; throws one Error that names every bad variable and says what it should be. */

@@ -68,7 +68,7 @@ export function consume(options: ConsumerOptions): { close: () => Promise<void> 
       pulling = new AbortController();
       await untilMs(pausedUntilMs, signal);
       if (!(await inHand.hasRoom()) || signal.aborted) return;
-      consumer ??= await options.streams.ensureConsumer(stream.name, durable, subject);
+      consumer ??= await options.streams.consumer(stream.name, durable);
       let received = 0;
       try {
         for await (const message of pull(consumer, pullMaxOf(stream), PULL_EXPIRES_MS, pulling.signal)) {

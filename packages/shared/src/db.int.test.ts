@@ -1,9 +1,10 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { isTransient, type Tx } from "./db.ts";
 import { Fault } from "./fault.ts";
 import { until } from "./local/condition.ts";
-import { sql } from "./sql.ts";
+import { sql, table } from "./sql.ts";
 import { testDatabase } from "./testing/postgres.ts";
 
 const { db } = await testDatabase("empty");
@@ -69,4 +70,33 @@ test("a transaction in which a statement failed keeps nothing, whether or not th
   });
   expect(await unheard.catch(codeOf)).toMatchObject({ code: "22012" });
   expect(await db.run(sql`select from kept`)).toBe(0);
+});
+
+test("whatever plain values a table of rows is made of, Postgres reads the same", async () => {
+  // All that Postgres can hold: it knows no NUL.
+  const text = fc.string({ unit: "binary", maxLength: 20 }).filter((some) => !some.includes("\0"));
+  // prettier-ignore
+  const awkward = fc.constantFrom("", "null", "NULL", "{}", '"', "\\", "\\n", "a,b", " ", "\n", "\u2028", '{"x":"\\""}');
+  const row = fc.record({
+    text: fc.option(fc.oneof(text, awkward)),
+    // Plus nothing, because JSON knows no -0.
+    number: fc.option(fc.double({ noNaN: true, noDefaultInfinity: true }).map((number) => number + 0)),
+    flag: fc.option(fc.boolean()),
+    at: fc.option(fc.date({ min: new Date(0), max: new Date("9999-12-31"), noInvalidDate: true })),
+  });
+  const Row = z.object({
+    text: z.string().nullable(),
+    number: z.number().nullable(),
+    flag: z.boolean().nullable(),
+    at: z.number().nullable(),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(row, { maxLength: 20 }), async (rows) => {
+      const there = table({ text: "text", number: "float8", flag: "boolean", at: "timestamptz" }, rows);
+      expect(await db.many(Row, sql`select * from ${there} as t (text, number, flag, at)`)).toEqual(
+        rows.map((each) => ({ ...each, at: each.at?.getTime() ?? null })),
+      );
+    }),
+    { numRuns: 300 },
+  );
 });

@@ -1,7 +1,7 @@
 /** Messages that a service could not apply: kept as they came, shown to an operator, driven again by him. The same table in every service. */
 import { z } from "zod";
 import { printInstant } from "./contract.ts";
-import type { DeadLetters, redriveDeadLetters } from "./contracts/dead-letters.ts";
+import type { DeadLetters, discardDeadLetters, redriveDeadLetters } from "./contracts/dead-letters.ts";
 import type { Db, Tx } from "./db.ts";
 import { deadLetters } from "./metrics.ts";
 import { sql } from "./sql.ts";
@@ -24,7 +24,12 @@ export type Letter = z.output<typeof LetterRow>;
 /** What became of a letter that was driven again. */
 export type Redriven = z.output<(typeof redriveDeadLetters)["output"]>[number];
 
+/** What became of a letter that was put away. */
+export type Discarded = z.output<(typeof discardDeadLetters)["output"]>[number];
+
 const REASON_MAX = 1000;
+/** Neither driven again with success nor put away. */
+const WAITS = sql`redriven_at is null and discarded_at is null`;
 const LETTER = sql`select id, stream, seq, subject, headers, body, reason, at from dead_letters`;
 
 /** Keeps a message that can never be applied, as it came, for an operator. The same message is kept once. */
@@ -45,10 +50,7 @@ export async function tellLetters(
   tx: Tx,
   { after = "0", limit }: { after?: string | undefined; limit: number },
 ): Promise<z.input<typeof DeadLetters>> {
-  const letters = await tx.many(
-    LetterRow,
-    sql`${LETTER} where redriven_at is null and id > ${after} order by id limit ${limit}`,
-  );
+  const letters = await tx.many(LetterRow, sql`${LETTER} where ${WAITS} and id > ${after} order by id limit ${limit}`);
   return letters.map(({ body, at, ...letter }) => ({ ...letter, body: body.toString("utf8"), at: printInstant(at) }));
 }
 
@@ -62,7 +64,7 @@ export function redrive(
   drive: (letter: Letter, tx: Tx) => Promise<Omit<Redriven, "id">>,
 ): Promise<Redriven> {
   return db.tx(async (tx) => {
-    const letter = await tx.maybe(LetterRow, sql`${LETTER} where redriven_at is null and id = ${id} for update`);
+    const letter = await tx.maybe(LetterRow, sql`${LETTER} where ${WAITS} and id = ${id} for update`);
     if (letter === undefined) return { id, status: "unknown" };
     const driven = await drive(letter, tx);
     const reason = (driven.detail ?? letter.reason).slice(0, REASON_MAX);
@@ -72,12 +74,26 @@ export function redrive(
   });
 }
 
+/** Puts letters away for good, with who did it and why. One that does not wait is `unknown`. */
+export async function discard(
+  tx: Tx,
+  { ids, by, reason }: { ids: readonly string[]; by: string; reason: string },
+): Promise<Discarded[]> {
+  const rows = await tx.many(
+    z.object({ id: z.string() }),
+    sql`update dead_letters set discarded_at = now(), discarded_by = ${by}, discarded_for = ${reason}
+        where ${WAITS} and id = any(${ids}) returning id`,
+  );
+  const done = new Set(rows.map(({ id }) => id));
+  return ids.map((id) => ({ id, status: done.has(id) ? "discarded" : "unknown" }));
+}
+
 /** Tells how many letters wait; answers what ends it. */
 export function watchLetters(db: Db): () => void {
   return deadLetters.watch(async () => {
     const rows = await db.many(
       z.object({ subject: z.string(), letters: z.coerce.number() }),
-      sql`select subject, count(*) as letters from dead_letters where redriven_at is null group by 1 order by 2 desc limit 100`,
+      sql`select subject, count(*) as letters from dead_letters where ${WAITS} group by 1 order by 2 desc limit 100`,
     );
     return rows.map(({ subject, letters }) => ({ labels: { subject }, value: letters }));
   });

@@ -120,9 +120,14 @@ const start = (work: (message: Delivery) => Promise<void> = apply) =>
     log,
     onStall: () => {},
   });
+/** The stream and its reader, as an operator keeps them. */
+const made = async () => {
+  await streams.ensure(all.usage);
+  await streams.ensureConsumer(all.usage.name, "credits", usageTracked.subject);
+};
 const quiet = () =>
   until(async () => {
-    await streams.ensure(all.usage);
+    await made();
     await relay();
     await confirmNow();
     return (await waiting()) === 0;
@@ -130,7 +135,7 @@ const quiet = () =>
 
 describe("facts that leave through the outbox", () => {
   test("are applied once each and let go of only when their consumer says so", async () => {
-    await streams.ensure(all.usage);
+    await made();
     const ids = await write(300);
     await relay();
     await confirmNow();

@@ -10,21 +10,18 @@ import { Loop } from "./loop.ts";
 import { watchOutbox } from "./outbox.ts";
 import { Lease, relayDue } from "./relay.ts";
 import type { Shutdown } from "./shutdown.ts";
-import type { Stream, Streams } from "./streams.ts";
+import type { Streams } from "./streams.ts";
 
 export interface DeliveryOptions {
   readonly db: Db;
   readonly bus: Bus;
   readonly streams: Streams;
-  /** The streams that this service owns: it makes them, and makes them again when a broker lost them. */
-  readonly own: readonly Stream[];
   readonly log: Log;
   readonly shutdown: Shutdown;
 }
 
 const RELAY_POLL_MS = 250;
 const CONFIRM_EVERY_MS = 300;
-const ENSURE_EVERY_MS = 5_000;
 const FORGET_EVERY_MS = 3_600_000;
 const STALL_MS = 60_000;
 
@@ -33,7 +30,6 @@ export async function startDelivery({
   db,
   bus,
   streams,
-  own,
   log,
   shutdown,
 }: DeliveryOptions): Promise<{ wake: () => void }> {
@@ -42,18 +38,9 @@ export async function startDelivery({
   const loop = (name: string, pauseMs: number, round: () => Promise<void>) =>
     shutdown.add(name, new Loop({ ...common, name, pauseMs, round }), (it) => it.close());
 
-  const ensureAll = async () => {
-    for (const stream of own) await streams.ensure(stream);
-  };
-  await ensureAll();
-  const ensuring = loop("ensure streams", ENSURE_EVERY_MS, ensureAll);
   const relay = loop("relay", RELAY_POLL_MS, async () => {
     const session = await lease.hold();
-    if (session === undefined) return;
-    await relayDue(session, streams).catch((error: unknown) => {
-      ensuring.wake();
-      throw error;
-    });
+    if (session !== undefined) await relayDue(session, streams);
   });
   loop("confirmer", CONFIRM_EVERY_MS, async () => {
     const session = await lease.hold();
@@ -65,6 +52,5 @@ export async function startDelivery({
   });
   shutdown.add("watched outbox", watchOutbox(db), (end) => end());
   shutdown.add("watched letters", watchLetters(db), (end) => end());
-  bus.onReconnect(() => ensuring.wake());
   return { wake: () => relay.wake() };
 }

@@ -26,6 +26,7 @@ function message(body: string, type: string): Delivery {
     storedAtMs: 0,
     subject: "usage.tracked",
     data: Buffer.from(body),
+    json: () => JSON.parse(body) as unknown,
     headers,
     trace: {},
     ack: none,

@@ -62,7 +62,16 @@ export function unpack(message: Delivery): Delivery[] {
   if (!read.success) return [message];
   return read.data.map(({ data, ...attributes }) => {
     const headers = Object.fromEntries(Object.entries(attributes).map(([name, value]) => [headerOf(name), value]));
-    return { ...message, headers, data: Buffer.from(JSON.stringify(data)), trace: traceIn((name) => headers[name]) };
+    return {
+      ...message,
+      headers,
+      trace: traceIn((name) => headers[name]),
+      json: () => data,
+      // Seldom asked for: bytes are what is kept of an event that cannot be applied.
+      get data() {
+        return Buffer.from(JSON.stringify(data));
+      },
+    };
   });
 }
 

@@ -1,7 +1,7 @@
 /** The ground that every service with a database stands on: settings, log, traces, its migrated database, the broker. */
 import { fileURLToPath } from "node:url";
 import { openBus, type Bus } from "./bus.ts";
-import { readConfig, type Config, type commonSettings, type Settings } from "./config.ts";
+import { readConfig, requireOwnPassword, type Config, type commonSettings, type Settings } from "./config.ts";
 import { openDb, type Db } from "./db.ts";
 import { openLog, type Log } from "./log.ts";
 import { countProcess } from "./metrics.ts";
@@ -57,6 +57,7 @@ async function openGround<S extends typeof commonSettings>({
     OTEL_EXPORTER_OTLP_ENDPOINT,
     METRICS_HOST: host,
   } = config as Config<typeof commonSettings>;
+  requireOwnPassword(`${name.toUpperCase()}_DATABASE_URL`, database(config).url, process.env);
   const log = openLog(name, LOG_LEVEL);
   const shutdown = new Shutdown(log);
   shutdown.add("telemetry", startTelemetry(name, OTEL_EXPORTER_OTLP_ENDPOINT), (flush) => flush());

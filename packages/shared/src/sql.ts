@@ -61,6 +61,21 @@ export function table<C extends string>(
   const strings = ["unnest(", ...casts.map((cast, i) => `${cast}${i === casts.length - 1 ? ")" : ", "}`)];
   return new Fragment(
     strings,
-    names.map((name) => rows.map((row) => row[name])),
+    names.map((name) => arrayText(rows.map((row) => row[name]))),
   );
+}
+
+/**
+ * A column as Postgres' text of an array. JSON's spelling of plain values is the same, and made much faster than one value
+ * at a time, as long as nothing is escaped but quotes and backslashes. Whatever is not plain is left to the client.
+ */
+function arrayText(values: readonly unknown[]): unknown {
+  if (!values.every(isPlain)) return values;
+  const json = JSON.stringify(values);
+  return /\\[^"\\]/.test(json) ? values : `{${json.slice(1, -1)}}`;
+}
+
+function isPlain(value: unknown): boolean {
+  if (value instanceof Date) return Number.isFinite(value.getTime());
+  return value === null || typeof value === "string" || typeof value === "boolean" || Number.isFinite(value);
 }

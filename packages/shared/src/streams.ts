@@ -61,6 +61,8 @@ export interface Delivery {
   readonly storedAtMs: number;
   readonly subject: string;
   readonly data: Uint8Array;
+  /** The JSON value that it is. Throws where it is none. */
+  json(): unknown;
   readonly headers: Readonly<Record<string, string>>;
   readonly trace: TraceHeaders;
   ack(): void;
@@ -98,13 +100,14 @@ export class Streams {
     await this.#manage(async ({ streams: made }) => {
       const exists = await made.info(name).catch(ifMissing);
       if (exists === undefined) await made.add(config);
-      else await made.update(name, { ...exists.config, subjects: [...subjects] });
+      else if (String(exists.config.subjects) !== String(subjects))
+        await made.update(name, { ...exists.config, subjects: [...subjects] });
     });
   }
 
-  /** A durable pull consumer that never gives up on a message: a limit would dead-letter good money during an outage. */
-  async ensureConsumer(stream: string, durable: string, subject: string): Promise<Consumer> {
-    return this.#manage(async ({ consumers }) => {
+  /** Makes a durable pull consumer that never gives up on a message: a limit would dead-letter good money during an outage. */
+  async ensureConsumer(stream: string, durable: string, subject: string): Promise<void> {
+    await this.#manage(async ({ consumers }) => {
       if ((await consumers.info(stream, durable).catch(ifMissing)) === undefined) {
         await consumers.add(stream, {
           durable_name: durable,
@@ -115,8 +118,12 @@ export class Streams {
           max_ack_pending: ACK_PENDING_MAX,
         });
       }
-      return this.#bus.connection.jetstream().consumers.get(stream, durable);
     });
+  }
+
+  /** A consumer that was made. Throws where there is none. */
+  async consumer(stream: string, durable: string): Promise<Consumer> {
+    return this.#bus.whileConnected(() => this.#bus.connection.jetstream().consumers.get(stream, durable));
   }
 
   /** Publishes; resolves when the stream has stored it. A repeat of `id` within two minutes is stored once. */
@@ -208,6 +215,7 @@ function delivery(message: JsMsg): Delivery {
     storedAtMs: Math.floor(message.info.timestampNanos / 1e6),
     subject: message.subject,
     data: message.data,
+    json: () => message.json(),
     headers,
     trace: traceOf(message.headers),
     ack: () => message.ack(),

@@ -1,7 +1,6 @@
 /** The coupons service: builds everything once, wires it, and closes it in reverse. */
 import { startDelivery } from "@tollbooth/shared/delivery";
 import { startService } from "@tollbooth/shared/service";
-import { streams as allStreams } from "@tollbooth/shared/streams";
 import { settings } from "./config.ts";
 import { endpoints } from "./handlers.ts";
 import { openRedeemer } from "./redeeming.ts";
@@ -16,7 +15,7 @@ startService(
     migrations: new URL("../migrations", import.meta.url),
   },
   async ({ log, shutdown, db, bus, streams }) => {
-    const { wake } = await startDelivery({ db, bus, streams, own: [allStreams.coupons], log, shutdown });
+    const { wake } = await startDelivery({ db, bus, streams, log, shutdown });
     await bus.serve(SERVICE, endpoints(db, openRedeemer(db, wake)));
     log.info("ready");
   },

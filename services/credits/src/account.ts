@@ -130,12 +130,13 @@ export const NOTHING_TOLD: Told = {
 
 /** Live lots + held - debt. */
 export function balance(account: Account): Money {
-  return worth(account.lots).plus(account.held).minus(account.debt);
+  return account.held.isZero() ? available(account) : available(account).plus(account.held);
 }
 
 /** Live lots - debt: what may be spent. */
 export function available(account: Account): Money {
-  return worth(account.lots).minus(account.debt);
+  // Most owe nothing and have nothing on hold, and this is asked several times a command.
+  return account.debt.isZero() ? worth(account.lots) : worth(account.lots).minus(account.debt);
 }
 
 /** A lot that does not count yet. */

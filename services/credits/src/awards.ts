@@ -7,14 +7,8 @@ import { submit, type Poster } from "./posting.ts";
 const DISCOUNTS = { free_month: "free_month", percentage_discount: "percentage", fixed_discount: "fixed" } as const;
 
 /** Posts the award of an event, once. Resolves when it is committed; throws on an event that cannot be read. */
-export async function postAward(poster: Poster, data: Uint8Array): Promise<Reply> {
-  const {
-    id,
-    user_id: userId,
-    code,
-    coupon_type: type,
-    value,
-  } = couponRedeemed.data.parse(JSON.parse(Buffer.from(data).toString("utf8")));
+export async function postAward(poster: Poster, data: unknown): Promise<Reply> {
+  const { id, user_id: userId, code, coupon_type: type, value } = couponRedeemed.data.parse(data);
   const award: Command =
     type === "credit_bonus"
       ? {

@@ -22,7 +22,9 @@ export interface BalanceFacts {
 
 /** The facts of an account that is in memory. */
 export function factsOf(account: Account): BalanceFacts {
-  return { ...account, balance: balance(account), bonus: worth(account.lots, "bonus") };
+  const { userId, tier, lots, held, freeTierUsed, resetAt, createdAt, updatedAt } = account;
+  const bonus = worth(lots, "bonus");
+  return { userId, tier, balance: balance(account), held, bonus, freeTierUsed, resetAt, createdAt, updatedAt };
 }
 
 /** The answer that the contract promises. */

@@ -8,8 +8,8 @@ import { submit, type Poster } from "./posting.ts";
 const OF_USERS = "user";
 
 /** Posts the charge of an event, once. Resolves when it is committed; throws on an event that cannot be read. */
-export async function postCharge(poster: Poster, data: Uint8Array): Promise<Reply> {
-  const event = usageTracked.data.parse(JSON.parse(Buffer.from(data).toString("utf8")));
+export async function postCharge(poster: Poster, data: unknown): Promise<Reply> {
+  const event = usageTracked.data.parse(data);
   const { id, user_id, charged, hold_id: holdId, cost_breakdown: cost, free_value, service, model } = event;
   return submit(poster, {
     userId: user_id,

@@ -14,11 +14,11 @@ import type { Poster } from "./posting.ts";
 import { CONSUMER } from "./rows.ts";
 
 /** Posts an event, once. Resolves when it is committed; throws on one that cannot be read. */
-export async function applyEvent(poster: Poster, { subject, data }: Pick<Delivery, "subject" | "data">): Promise<void> {
-  await postEvent(poster, subject, data);
+export async function applyEvent(poster: Poster, message: Pick<Delivery, "subject" | "json">): Promise<void> {
+  await postEvent(poster, message.subject, message.json());
 }
 
-function postEvent(poster: Poster, subject: string, data: Uint8Array): Promise<Reply> {
+function postEvent(poster: Poster, subject: string, data: unknown): Promise<Reply> {
   if (subject === usageTracked.subject) return postCharge(poster, data);
   if (subject === couponRedeemed.subject) return postAward(poster, data);
   throw new Error(`credits does not consume ${subject}`);
@@ -28,7 +28,7 @@ function postEvent(poster: Poster, subject: string, data: Uint8Array): Promise<R
 export function redriveEvent(db: Db, poster: Poster, id: string): Promise<Redriven> {
   return redrive(db, id, async ({ subject, body }) => {
     try {
-      const { replayed } = await postEvent(poster, subject, body);
+      const { replayed } = await postEvent(poster, subject, JSON.parse(body.toString("utf8")));
       return { status: replayed ? "duplicate" : "recorded" };
     } catch (error) {
       if (isTransient(error)) throw error;

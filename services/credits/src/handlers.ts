@@ -1,8 +1,8 @@
 /** What the credits service answers: each contract joined with what does it. */
 import type { Bus } from "@tollbooth/shared/bus";
-import { listDeadCharges, redriveDeadCharges } from "@tollbooth/shared/contracts/dead-letters";
+import { discardDeadCharges, listDeadCharges, redriveDeadCharges } from "@tollbooth/shared/contracts/dead-letters";
 import type { Db } from "@tollbooth/shared/db";
-import { tellLetters, type Redriven } from "@tollbooth/shared/dead-letters";
+import { discard, tellLetters, type Redriven } from "@tollbooth/shared/dead-letters";
 import { handle, type Endpoint } from "@tollbooth/shared/handler";
 import type { Balances } from "./balances.ts";
 import { redriveEvent } from "./events.ts";
@@ -40,5 +40,6 @@ function letterEndpoints({ db, poster }: Room): Endpoint[] {
       for (const id of ids) answers.push(await redriveEvent(db, poster, id));
       return answers;
     }),
+    handle(discardDeadCharges, (put) => discard(db, put)),
   ];
 }

@@ -1,6 +1,7 @@
 /** The gateway's settings. */
 import {
   commonSettings,
+  DEVELOPMENT,
   metricsSettings,
   readConfig,
   setting,
@@ -8,9 +9,6 @@ import {
   type Config,
 } from "@tollbooth/shared/config";
 import { z } from "zod";
-
-/** How the local runner's secrets begin. A production platform refuses them, because anybody could have read them. */
-const DEVELOPMENT = "dev-";
 
 const Origins = z
   .string()

@@ -3,9 +3,12 @@ import { Router, type Response } from "express";
 import helmet from "helmet";
 import { createRequire } from "node:module";
 import type { Command } from "@tollbooth/shared/contract";
+import { BODY_MAX_CHARACTERS } from "@tollbooth/shared/contracts/exchanges";
 import type { JsonSchema } from "@tollbooth/shared/document";
+import { statusOf } from "./openai-errors.ts";
 import { openapi } from "./openapi.ts";
 import { PROBLEMS } from "./problem.ts";
+import { PROXY_PREFIX } from "./proxy-routes.ts";
 import { BODY_MAX_BYTES, PREFIX } from "./rest.ts";
 
 const DOCUMENT = "/openapi.json";
@@ -35,7 +38,8 @@ const START = `SwaggerUIBundle({ url: "${DOCUMENT}", dom_id: "#api", deepLinking
 
 /** The API of these commands as this gateway serves it. */
 export function apiDocument(commands: Readonly<Record<string, readonly Command[]>>): JsonSchema {
-  return openapi({ prefix: PREFIX, commands, kinds: PROBLEMS, bodyMaxBytes: BODY_MAX_BYTES });
+  const proxy = { prefix: PROXY_PREFIX, statusOf, bodyMaxBytes: BODY_MAX_CHARACTERS };
+  return openapi({ prefix: PREFIX, commands, kinds: PROBLEMS, bodyMaxBytes: BODY_MAX_BYTES, proxy });
 }
 
 /** GET /openapi.json and GET /docs. The document's text is made here, once. */

@@ -9,12 +9,17 @@ const OWN_STATUS: Partial<Record<FaultCode, number>> = { key_refused: 401 };
 /** OpenAI's clients repeat such a request by themselves, unless they are told not to: it may have been done and billed. */
 const NEVER_AGAIN: ReadonlySet<FaultCode> = new Set<FaultCode>(["timeout", "idempotency_conflict"]);
 
+/** What a code is in HTTP, to a client of OpenAI's. */
+export function statusOf(code: FaultCode): number {
+  return OWN_STATUS[code] ?? PROBLEMS[code].status;
+}
+
 /** Answers a refusal. Of a 5xx nothing is told but its kind. */
 export function refuse(res: Answer, fault: Fault): void {
   const { code } = fault;
   res.locals.code = code;
   const { facts, fix, errors, retryAfterS = 1 } = fault.more;
-  const status = OWN_STATUS[code] ?? PROBLEMS[code].status;
+  const status = statusOf(code);
   const isOurs = status >= 500;
   res.writeHead(status, {
     "Content-Type": "application/json; charset=utf-8",

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { command } from "@tollbooth/shared/contract";
 import { commands } from "@tollbooth/shared/contracts/all";
 import type { FaultCode } from "@tollbooth/shared/fault";
+import { statusOf } from "./openai-errors.ts";
 import { openapi } from "./openapi.ts";
 import { PROBLEMS } from "./problem.ts";
 
@@ -18,8 +19,9 @@ interface Document {
 }
 
 const PREFIX = "/api/v1/credits";
+const proxy = { prefix: "/api/v1", statusOf, bodyMaxBytes: 8_000_000 };
 const made = (of: typeof commands | Parameters<typeof openapi>[0]["commands"]) =>
-  openapi({ prefix: PREFIX, commands: of, kinds: PROBLEMS, bodyMaxBytes: 100_000 }) as unknown as Document;
+  openapi({ prefix: PREFIX, commands: of, kinds: PROBLEMS, bodyMaxBytes: 100_000, proxy }) as unknown as Document;
 const document = made(commands);
 const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ route: `${method} ${path}`, operation })),
@@ -32,6 +34,13 @@ const operationAt = (route: string) => operations.find((one) => one.route === ro
 test("every route of a contract is in the document, and no other below the prefix", () => {
   const documented = operations.map(({ route }) => route).filter((route) => route.includes(PREFIX));
   expect(documented.toSorted()).toEqual(routes.toSorted());
+});
+
+test("the proxy's addresses are in the document, with each refusal under the status that it comes with", () => {
+  const statuses = [400, 401, 402, 403, 409, 413, 415, 422, 429, 500, 503, 504].map(String);
+  for (const route of ["post /api/v1/chat/completions", "post /api/v1/embeddings"])
+    expect([route, Object.keys(operationAt(route)?.responses ?? {})]).toEqual([route, ["200", ...statuses]]);
+  expect(operationAt("get /api/v1/models")?.responses).toHaveProperty("200");
 });
 
 test("what is over NATS only is not in the document", () => {

@@ -3,6 +3,7 @@ import type { Command, Route } from "@tollbooth/shared/contract";
 import { SchemaBook, type JsonSchema } from "@tollbooth/shared/document";
 import { HEADERS, IDEMPOTENCY_KEY, operationOf } from "./operation.ts";
 import { outsidePaths } from "./outside.ts";
+import { PROXY_REFUSAL, proxyPaths, type ProxyApi } from "./proxy-paths.ts";
 import { PROBLEM, Refusals, type Kinds } from "./refusals.ts";
 
 export interface Api {
@@ -14,6 +15,7 @@ export interface Api {
   readonly kinds: Kinds;
   /** Largest request body in bytes, where a contract does not say another. */
   readonly bodyMaxBytes: number;
+  readonly proxy: ProxyApi;
 }
 
 export type Mounted = Command & { readonly http: Route };
@@ -34,7 +36,7 @@ const TOKEN = `The user is \`sub\`; roles are in \`roles\`, \`role\` or \`realm_
 issuer, audience, expiry.`;
 
 /** The document. A function of its arguments: it is made once, when the process starts. */
-export function openapi({ prefix, commands, kinds, bodyMaxBytes }: Api): JsonSchema {
+export function openapi({ prefix, commands, kinds, bodyMaxBytes, proxy }: Api): JsonSchema {
   const book = new SchemaBook();
   const refusals = new Refusals(kinds);
   const paths: Paths = {};
@@ -45,6 +47,7 @@ export function openapi({ prefix, commands, kinds, bodyMaxBytes }: Api): JsonSch
       paths[prefix + path] = { ...paths[prefix + path], [method]: operation };
     }
   }
+  const ofProxy = proxyPaths(proxy, kinds, book);
   return {
     openapi: "3.1.1",
     info: {
@@ -59,11 +62,12 @@ export function openapi({ prefix, commands, kinds, bodyMaxBytes }: Api): JsonSch
     ],
     tags: [
       ...Object.keys(commands).map((name) => ({ name, description: `What the ${name} service answers.` })),
+      { name: "proxy", description: "OpenRouter for OpenAI's clients, metered." },
       { name: "platform", description: "Health, metrics and documents; without a token." },
     ],
-    paths: { ...paths, ...outsidePaths(refusals) },
+    paths: { ...paths, ...ofProxy, ...outsidePaths(refusals) },
     components: {
-      schemas: { Problem: PROBLEM, ...book.named },
+      schemas: { Problem: PROBLEM, ProxyRefusal: PROXY_REFUSAL, ...book.named },
       parameters: { IdempotencyKey: IDEMPOTENCY_KEY },
       headers: HEADERS,
       responses: refusals.responses,

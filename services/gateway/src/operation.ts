@@ -5,6 +5,8 @@ import { nameOf, whoMayAsk, type JsonSchema, type SchemaBook } from "@tollbooth/
 import type { Mounted } from "./openapi.ts";
 import { headerRefs, refusalsOf, type Refusals } from "./refusals.ts";
 
+const AMOUNT = "^-?\\d{1,16}\\.\\d{12}$";
+
 /** The headers of answers. */
 export const HEADERS: Readonly<Record<string, JsonSchema>> = {
   "X-Request-Id": header("The id of the request: the one it came with, or a new one.", {
@@ -37,6 +39,26 @@ export const HEADERS: Readonly<Record<string, JsonSchema>> = {
   }),
   Link: header("The next page, where there is one.", {
     schema: { type: "string", pattern: '^</[^>]*>; rel="next"$' },
+  }),
+  "X-Tollbooth-Request-Id": header("The request's name: of what was served, the id of its usage event.", {
+    required: true,
+    schema: { type: "string", pattern: "^(key:)?[0-9a-f-]{36,64}$" },
+  }),
+  "X-Tollbooth-Cost": header("What the request costs the caller's credits; missing where that is not known yet.", {
+    schema: { type: "string", pattern: AMOUNT },
+  }),
+  "X-Tollbooth-Balance": header("What the caller may spend now; missing where that could not be asked.", {
+    schema: { type: "string", pattern: AMOUNT },
+  }),
+  "X-Tollbooth-Key": header("Who paid: the caller's own key, or his credits by the platform's.", {
+    schema: { type: "string", enum: ["byok", "managed"] },
+  }),
+  "X-Tollbooth-Affordable-Tokens": header("How long an answer all the caller's credits would have paid for.", {
+    schema: { type: "string", pattern: "^\\d+$" },
+  }),
+  "X-Tollbooth-Free": header("The model is free.", { schema: { type: "string", const: "true" } }),
+  "X-Should-Retry": header("Clients that repeat by themselves shall not: it may have been done.", {
+    schema: { type: "string", const: "false" },
   }),
 };
 

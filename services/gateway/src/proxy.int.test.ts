@@ -1,5 +1,6 @@
 import { request } from "node:http";
 import { describe, expect, test } from "vitest";
+import { checkBalance } from "@tollbooth/shared/contracts/credits";
 import { openExchange, takeExchange } from "@tollbooth/shared/contracts/exchanges";
 import { answeredBy, type Command } from "@tollbooth/shared/contract";
 import { Fault, type FaultCode } from "@tollbooth/shared/fault";
@@ -12,6 +13,7 @@ const { url: natsUrl } = await testNats();
 const HEAD = { is_stream: true, headers: { "X-Tollbooth-Cost": "1.000000000000" } };
 const BODY = '{ "model":"a/b", "messages":[1.10] }';
 const WITHIN_MS = 5_000;
+const NOTHING = "0.000000000000";
 
 interface Refused {
   readonly error: { readonly code: string; readonly message: string; readonly required?: string };
@@ -23,7 +25,7 @@ interface Part {
 }
 
 /** A gateway before a service that gives these parts, one a take; what it is asked is kept. */
-async function proxied(parts: readonly (Part | Fault)[], opening?: Fault) {
+async function proxied(parts: readonly (Part | Fault)[], opening?: Fault, process = "p1") {
   const asked: Asked[] = [];
   const takes: { left?: boolean }[] = [];
   let given = 0;
@@ -36,7 +38,7 @@ async function proxied(parts: readonly (Part | Fault)[], opening?: Fault) {
   const endpoints = [
     answers(openExchange, (it) => {
       asked.push(it);
-      return opening ?? { exchange_id: "e1", process: "p1" };
+      return opening ?? { exchange_id: "e1", process };
     }),
     answers(answeredBy(takeExchange, "p1"), async ({ body }) => {
       const take = JSON.parse(body) as { left?: boolean };
@@ -48,14 +50,14 @@ async function proxied(parts: readonly (Part | Fault)[], opening?: Fault) {
       return part ?? { text: "", done: false };
     }),
   ];
-  const { url } = await startGateway({ natsUrl, endpoints });
+  const { url, service } = await startGateway({ natsUrl, endpoints });
   const post = async (path = "/chat/completions", headers: Record<string, string> = {}, body: string = BODY) =>
     fetch(`${url}/api/v1${path}`, {
       method: "POST",
       headers: { "content-type": "application/json", ...(await bearer("ann")), ...headers },
       body,
     });
-  return { url, asked, takes, post };
+  return { url, service, asked, takes, post };
 }
 
 describe("an answer", () => {
@@ -119,11 +121,19 @@ describe("an answer", () => {
 
 describe("what is asked", () => {
   test("is the body as it came, for whom, with his key and who has to pay", async () => {
-    const { post, asked } = await proxied([{ text: "{}", head: { ...HEAD, is_stream: false }, done: true }]);
+    const { post, asked } = await proxied(
+      Array.from({ length: 3 }, () => ({ text: "{}", head: { ...HEAD, is_stream: false }, done: true })),
+    );
     const answer = await post("/embeddings", { "idempotency-key": "k1", "x-tollbooth-key": "managed" });
     expect(answer.headers.get("content-type")).toBe("application/json; charset=utf-8");
-    expect(JSON.parse(asked[0]?.body ?? "")).toEqual({ kind: "embeddings", body: BODY, key: "managed" });
-    expect(asked[0]?.ask).toMatchObject({ caller: { sub: "ann" }, idempotencyKey: "k1" });
+    const request_id = answer.headers.get("x-tollbooth-request-id");
+    expect(JSON.parse(asked[0]?.body ?? "")).toEqual({ request_id, kind: "embeddings", body: BODY, key: "managed" });
+    expect(asked[0]?.ask).toMatchObject({ caller: { sub: "ann" } });
+    // The same key names the same request.
+    expect((await post("/embeddings", { "idempotency-key": '"k1"' })).headers.get("x-tollbooth-request-id")).toBe(
+      request_id,
+    );
+    expect((await post("/embeddings")).headers.get("x-tollbooth-request-id")).not.toBe(request_id);
   });
 
   test("may have 8 MB, and no more", async () => {
@@ -175,6 +185,38 @@ describe("a refusal", () => {
     expect(error).toMatchObject(facts);
     expect(answer.headers.get("retry-after")).toBe([429, 504].includes(status) ? "7" : null);
     if (status < 500) expect(error.message).toBe("said so; do this");
+  });
+
+  test("tells the request's name, that it cost nothing, and what is left; who cannot be asked says nothing", async () => {
+    const { post, service } = await proxied([], new Fault("rate_limited", "slow down"));
+    const told = async (headers?: Record<string, string>) => {
+      const answer = await post("/chat/completions", headers);
+      return ["request-id", "cost", "balance"].map((name) => answer.headers.get(`x-tollbooth-${name}`));
+    };
+    const name = expect.stringMatching(/^[0-9a-f-]{36}$/) as string;
+    expect(await told()).toEqual([name, NOTHING, null]);
+    await service.serve("balances", [
+      endpoint(checkBalance, ({ body }) => {
+        expect(JSON.parse(body)).toMatchObject({ user_id: "ann" });
+        return new Reply(JSON.stringify({ sufficient: true, required: NOTHING, available: "7.000000000000" }));
+      }),
+    ]);
+    await service.connection.flush();
+    expect(await told()).toEqual([name, NOTHING, "7.000000000000"]);
+    expect(await told({ authorization: "Bearer x" })).toEqual([name, NOTHING, null]);
+  });
+
+  test("of which nobody knows what became does not say that it cost nothing", async () => {
+    const { post } = await proxied([new Fault("timeout", "who knows")]);
+    const { status, headers } = await post();
+    expect([status, headers.get("x-tollbooth-cost")]).toEqual([504, null]);
+    expect(headers.get("x-tollbooth-request-id")).not.toBeNull();
+  });
+
+  test("by nobody, because the service died with the answer, is not repeated by clients", async () => {
+    const { post } = await proxied([], undefined, "died");
+    const { status, headers } = await post();
+    expect([status, headers.get("x-should-retry"), headers.get("x-tollbooth-cost")]).toEqual([504, "false", null]);
   });
 
   test("that comes before the first part is one too", async () => {

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Bus } from "@tollbooth/shared/bus";
-import { answeredBy, type Ask } from "@tollbooth/shared/contract";
+import { answeredBy, type Ask, type Caller } from "@tollbooth/shared/contract";
 import { openExchange, Payer, takeExchange } from "@tollbooth/shared/contracts/exchanges";
 import { Fault } from "@tollbooth/shared/fault";
 import { mayAsk } from "@tollbooth/shared/handler";
@@ -12,6 +12,7 @@ import type { Log } from "@tollbooth/shared/log";
 import type { Answer } from "./answer.ts";
 import { idempotencyKey } from "./idempotency.ts";
 import { refuse } from "./openai-errors.ts";
+import { nameRequest, tellNothing } from "./proxy-bill.ts";
 import { readChatBody } from "./proxy-body.ts";
 import type { Rest } from "./rest.ts";
 
@@ -35,29 +36,38 @@ export async function carry(
   req: IncomingMessage,
   res: Answer,
 ): Promise<void> {
+  let caller: Caller | undefined;
   try {
-    const caller = await proxy.admit(req, res);
+    caller = await proxy.admit(req, res);
     mayAsk(DOOR, caller);
     const asked = { requestId: res.locals.requestId, ...(caller && { caller }) };
-    const key = idempotencyKey(req.headersDistinct["idempotency-key"]);
+    const request_id = nameRequest(res, idempotencyKey(req.headersDistinct["idempotency-key"]));
     const payer = payerOf(req.headers["x-tollbooth-key"]);
     const body = await readChatBody(req);
     const opened = await proxy.bus.ask(
       openExchange,
-      { kind, body, ...(payer && { key: payer }) },
-      { ...asked, deadlineMs: Date.now() + OPEN_WITHIN_MS, ...(key !== undefined && { idempotencyKey: key }) },
+      { request_id, kind, body, ...(payer && { key: payer }) },
+      { ...asked, deadlineMs: Date.now() + OPEN_WITHIN_MS },
     );
     await bring(proxy, opened, asked, res);
   } catch (error) {
-    answerFault(proxy, res, error);
+    await answerFault(proxy, res, error, caller);
   }
 }
 
 /** Answers what was thrown. */
-export function answerFault({ log }: Pick<Proxy, "log">, res: Answer, thrown: unknown): void {
+export async function answerFault(
+  { bus, log }: Pick<Proxy, "bus" | "log">,
+  res: Answer,
+  thrown: unknown,
+  caller: Caller | undefined,
+): Promise<void> {
   const fault = Fault.from(thrown);
   if (fault.code === "internal") log.error({ err: fault.more.cause ?? fault }, fault.message);
-  if (!res.headersSent) return refuse(res, fault);
+  if (!res.headersSent) {
+    await tellNothing(bus, res, caller, fault.code);
+    return refuse(res, fault);
+  }
   // What has begun cannot be refused any more: that it is not whole is told by a connection that breaks.
   res.locals.code = fault.code;
   res.destroy();
@@ -71,11 +81,13 @@ async function bring(
   res: ServerResponse,
 ): Promise<void> {
   const take = (left: boolean) =>
-    bus.ask(
-      answeredBy(takeExchange, process),
-      { exchange_id, left },
-      { ...asked, deadlineMs: Date.now() + TAKE_WITHIN_MS },
-    );
+    bus
+      .ask(
+        answeredBy(takeExchange, process),
+        { exchange_id, left },
+        { ...asked, deadlineMs: Date.now() + TAKE_WITHIN_MS },
+      )
+      .catch(unheard);
   let isGone = res.destroyed;
   const leave = () => {
     isGone = true;
@@ -97,6 +109,14 @@ async function bring(
     res.off("close", leave);
   }
   res.end();
+}
+
+/** What the service says is a refusal. Where its process says nothing any more, it may have been done: nobody may repeat it by himself. */
+function unheard(error: unknown): never {
+  const fault = Fault.from(error);
+  const { cause } = fault.more;
+  if (fault.code !== "unavailable" || cause === undefined) throw fault;
+  throw new Fault("timeout", "the answer was lost on its way; what came of it is settled", { retryAfterS: 1, cause });
 }
 
 function headersOf(head: { readonly is_stream: boolean; readonly headers: Readonly<Record<string, string>> }) {

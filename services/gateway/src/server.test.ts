@@ -1,5 +1,6 @@
 import { EventEmitter, once } from "node:events";
 import { Agent, request, type IncomingMessage } from "node:http";
+import { connect } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { close, listen, urlOf } from "./server.ts";
 
@@ -44,4 +45,17 @@ test("a request in hand is answered before the server leaves, though its client 
   expect([answer.statusCode, Buffer.concat(await answer.toArray()).toString()]).toEqual([200, "done"]);
   await closed;
   expect(server.listening).toBe(false);
+});
+
+test("a connection on which nobody has asked anything does not hold up the end", async () => {
+  const { server, url } = await heldServer();
+  const { hostname, port } = new URL(url);
+  const accepted = once(server, "connection");
+  const socket = connect(Number(port), hostname);
+  await accepted;
+  const ended = once(socket, "close");
+  const since = performance.now();
+  await close(server);
+  await ended;
+  expect(performance.now() - since).toBeLessThan(2_000);
 });

@@ -18,6 +18,7 @@ export async function listen(app: RequestListener, host: string, port: number): 
     app,
   );
   server.on("clientError", refuse);
+  closeSilent(server);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => reject(new Error(whyNot(cause, host, port), { cause })));
     server.listen(port, host, resolve);
@@ -31,6 +32,24 @@ export function urlOf(server: Server): string {
   return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
 }
 
+/** Tells the connections of a server that it takes no more requests. */
+const LEAVING = "leaving";
+
+/**
+ * Browsers and Node's own fetch open connections ahead, and ask nothing on them for the time being. Node does not count
+ * these as idle, so that each would hold up the end of the process.
+ */
+function closeSilent(server: Server): void {
+  const open = new Set<Socket>();
+  server.on("connection", (socket) => {
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+  });
+  server.on(LEAVING, () => {
+    for (const socket of open) if (socket.bytesRead === 0) socket.destroy();
+  });
+}
+
 /** Takes no new request, lets those that are open end within a bound, then closes every connection. */
 export async function close(server: Server): Promise<void> {
   // Connections kept alive by clients count as open: each is closed as soon as it has nothing to do.
@@ -38,6 +57,7 @@ export async function close(server: Server): Promise<void> {
   const bound = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
   await new Promise<void>((resolve) => {
     server.close(() => resolve());
+    server.emit(LEAVING);
   });
   clearInterval(idle);
   clearTimeout(bound);

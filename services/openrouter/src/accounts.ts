@@ -10,10 +10,11 @@ import type {
 import type { Db, Tx } from "@tollbooth/shared/db";
 import { Fault } from "@tollbooth/shared/fault";
 import { Reply } from "@tollbooth/shared/handler";
-import { Keys, type Keyed } from "@tollbooth/shared/idempotency";
+import type { Keyed } from "@tollbooth/shared/idempotency";
 import { print, type Money } from "@tollbooth/shared/money";
-import { clockMs, readAccount, saveConnection, saveSync, type Account } from "./accounts.store.ts";
+import { readAccount, saveConnection, saveSync, type Account } from "./accounts.store.ts";
 import type { OpenRouter } from "./client.ts";
+import { once } from "./once.ts";
 import { remainingOf } from "./remaining.ts";
 import type { Secret } from "./secret.ts";
 import { changeSettings, type Changes, type Settings } from "./settings.store.ts";
@@ -150,30 +151,6 @@ export function tellSettings(
   { autoClamp, fallbackToCredits }: Settings,
 ): z.input<typeof OpenRouterSettings> {
   return { user_id: userId, auto_clamp: autoClamp, fallback_to_credits: fallbackToCredits };
-}
-
-/** Prepares, then writes in one transaction with the key's memory; a key that has an answer gets it again, and nothing is prepared. */
-async function once(
-  db: Db,
-  key: Keyed | undefined,
-  prepare: () => Promise<(tx: Tx) => Promise<Reply>>,
-): Promise<Reply> {
-  const uses = key === undefined ? [] : [key];
-  const before = key && (await Keys.recall(db, uses)).before(key, await clockMs(db));
-  if (before instanceof Fault) throw before;
-  if (before !== undefined) return before;
-  const write = await prepare();
-  return db.tx(async (tx) => {
-    const nowMs = await clockMs(tx);
-    const keys = await Keys.recall(tx, uses);
-    const meanwhile = key && keys.before(key, nowMs);
-    if (meanwhile instanceof Fault) throw meanwhile;
-    if (meanwhile !== undefined) return meanwhile;
-    const reply = await write(tx);
-    keys.once(key, nowMs, () => reply);
-    await keys.remember(tx);
-    return reply;
-  });
 }
 
 function printOrNull(amount: Money | null): string | null {

@@ -1,6 +1,7 @@
 /** What a request used and what it cost, as usage is told it. Pure. */
 import { printInstant } from "@tollbooth/shared/contract";
 import type { UsageReport } from "@tollbooth/shared/contracts/usage";
+import type { FaultCode } from "@tollbooth/shared/fault";
 import { print, round12, ZERO, type Money } from "@tollbooth/shared/money";
 import type { z } from "zod";
 
@@ -72,6 +73,36 @@ export function reportOf(served: Served, used: UsageFacts): z.input<typeof Usage
       ...(served.firstTokenMs !== undefined && { first_token_ms: served.firstTokenMs }),
     },
   };
+}
+
+/** A request that came to nothing: it was refused, by us or by OpenRouter, or nobody ever told its bill. */
+export interface Unserved extends Pick<Served, "userId" | "requestId" | "payer" | "model" | "atMs" | "latencyMs"> {
+  /** Names this refusal: the same request may be refused again, and be served in the end. */
+  readonly eventId: string;
+  readonly status: "refused" | "lost";
+  /** Why it was refused. */
+  readonly code?: FaultCode;
+}
+
+/** The report of a request that came to nothing and costs nothing. It counts as no use of a free model. */
+export function unservedReport({ userId, requestId, eventId, payer, model, atMs, ...how }: Unserved) {
+  return {
+    user_id: userId,
+    source: SOURCE,
+    event_id: eventId,
+    occurred_at: printInstant(atMs),
+    service: "openrouter",
+    model,
+    ...(payer === "byok" && { byok: true }),
+    is_free: false,
+    provider_cost: print(ZERO),
+    metadata: {
+      request_id: requestId,
+      status: how.status,
+      ...(how.code !== undefined && { code: how.code }),
+      ...(how.latencyMs !== undefined && { latency_ms: how.latencyMs }),
+    },
+  } satisfies z.input<typeof UsageReport>;
 }
 
 /** What was paid in all; undefined where that was not told, and the price list has to say it. */

@@ -49,6 +49,18 @@ describe("a chat", () => {
 
   // prettier-ignore
   test.each([
+    { more: {},                                                                            hour: false, preferred: false },
+    { more: { cache_control: { type: "ephemeral", ttl: "5m" }, service_tier: "flex" },     hour: false, preferred: false },
+    { more: { messages: [{ content: [{ type: "file", cache_control: { ttl: "1h" } }] }] }, hour: true,  preferred: false },
+    { more: { messages: [{ role: "user", content: '{"ttl":"1h"}' }] },                     hour: false, preferred: false },
+    { more: { service_tier: "priority" },                                                  hour: false, preferred: true },
+  ])("with $more is kept for an hour: $hour, and goes before others: $preferred", ({ more, hour, preferred }) => {
+    const { keepsForAnHour, isPreferred } = chatOf({ ...CHAT, ...more });
+    expect([keepsForAnHour, isPreferred]).toEqual([hour, preferred]);
+  });
+
+  // prettier-ignore
+  test.each([
     { more: {},                                sent: { max_tokens: 7 } },
     { more: { max_tokens: 99 },                sent: { max_tokens: 7 } },
     { more: { max_completion_tokens: 99 },     sent: { max_completion_tokens: 7 } },

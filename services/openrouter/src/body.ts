@@ -18,6 +18,10 @@ export interface Wanted {
   readonly choices: number;
   /** It has more than tokens to pay for: searches of the web, tools that OpenRouter runs. */
   readonly hasExtras: boolean;
+  /** It wants parts of its prompt kept in the cache for an hour, which is dearer than for minutes. */
+  readonly keepsForAnHour: boolean;
+  /** It wants to be served before others, at a price that nobody lists. */
+  readonly isPreferred: boolean;
   readonly isStream: boolean;
   readonly body: Readonly<Record<string, unknown>>;
 }
@@ -36,6 +40,7 @@ const ChatBody = z.looseObject({
   stream: z.boolean().nullish(),
   plugins: z.array(z.unknown()).nullish(),
   tools: z.array(z.unknown()).nullish(),
+  service_tier: z.string().nullish(),
   web_search_options: z.unknown().optional(),
 });
 const EmbeddingsBody = z.looseObject({ model: Id, input: z.unknown() });
@@ -46,6 +51,8 @@ const MESSAGE_TOKENS = 16;
 const PICTURE_TOKENS = 16_384;
 const MEDIUM_TOKENS = 131_072;
 const PICTURE = "image_url";
+/** What is no dearer than the prices that are listed. */
+const LISTED_TIERS = new Set(["auto", "default", "flex"]);
 const MEDIA = new Set([PICTURE, "input_audio", "video_url", "file"]);
 
 /** Reads the body of a request. Throws `malformed_json`, and `invalid_request` that names what is wrong. */
@@ -62,13 +69,16 @@ export function readBody(kind: Kind, text: string): Wanted {
 /** What a chat wants. Throws `invalid_request` that names what is wrong. */
 export function chatOf(json: unknown): Wanted {
   const body = parseInput(ChatBody, json);
+  const { promptTokensMax, keepsForAnHour } = promptOf(body);
   return {
     kind: "chat",
     models: [...new Set([body.model, ...(body.models ?? [])])],
-    promptTokensMax: tokensIn(body) + body.messages.length * MESSAGE_TOKENS,
+    promptTokensMax: promptTokensMax + body.messages.length * MESSAGE_TOKENS,
     outputTokens: body.max_completion_tokens ?? body.max_tokens ?? undefined,
     choices: body.n ?? 1,
     hasExtras: hasExtras(body),
+    keepsForAnHour,
+    isPreferred: !LISTED_TIERS.has(body.service_tier ?? "default"),
     isStream: body.stream ?? false,
     body,
   };
@@ -76,8 +86,8 @@ export function chatOf(json: unknown): Wanted {
 
 function embeddingsOf(json: unknown): Wanted {
   const body = parseInput(EmbeddingsBody, json);
-  const plain = { outputTokens: 0, choices: 1, hasExtras: false, isStream: false };
-  return { kind: "embeddings", models: [body.model], promptTokensMax: tokensIn(body), ...plain, body };
+  const plain = { outputTokens: 0, choices: 1, hasExtras: false, isPreferred: false, isStream: false };
+  return { kind: "embeddings", models: [body.model], ...promptOf(body), ...plain, body };
 }
 
 /** The body that OpenRouter is sent: the answer is bounded, and says what it cost. */
@@ -87,15 +97,17 @@ export function bodyToSend({ kind, body }: Wanted, outputTokens: number): string
   return JSON.stringify({ ...body, [name]: outputTokens, usage: { include: true } });
 }
 
-function tokensIn(body: object): number {
+function promptOf(body: object): Pick<Wanted, "promptTokensMax" | "keepsForAnHour"> {
   let media = 0;
-  const text = JSON.stringify(body, (_, value: unknown) => {
+  let keepsForAnHour = false;
+  const text = JSON.stringify(body, (name, value: unknown) => {
+    keepsForAnHour ||= name === "ttl" && value === "1h";
     const type = typeOf(value);
     if (type === undefined || !MEDIA.has(type)) return value;
     media += type === PICTURE ? PICTURE_TOKENS : MEDIUM_TOKENS;
-    return undefined;
+    return { cache_control: (value as { readonly cache_control?: unknown }).cache_control };
   });
-  return Buffer.byteLength(text) + media;
+  return { promptTokensMax: Buffer.byteLength(text) + media, keepsForAnHour };
 }
 
 function hasExtras({ model, models, plugins, tools, web_search_options: search }: z.output<typeof ChatBody>): boolean {

@@ -1,8 +1,10 @@
-/** OpenRouter's price list, handed over to usage at the start and every six hours, as far as OpenRouter can be reached. */
+/** OpenRouter's price list, handed over to usage at the start, every six hours and on demand, as far as OpenRouter can be reached. */
 import type { Bus } from "@tollbooth/shared/bus";
+import type { syncModels } from "@tollbooth/shared/contracts/openrouter";
 import { importPrices } from "@tollbooth/shared/contracts/prices";
 import { Fault } from "@tollbooth/shared/fault";
 import type { Log } from "@tollbooth/shared/log";
+import type { z } from "zod";
 import type { OpenRouter } from "./client.ts";
 import type { Listing } from "./listing.ts";
 import { sheetsOf } from "./price-sheet.ts";
@@ -15,6 +17,9 @@ export interface CatalogueOptions {
   readonly listing: Listing;
   readonly log: Log;
 }
+
+/** What came of a list. */
+export type Synced = z.input<(typeof syncModels)["output"]>;
 
 const EVERY_MS = 6 * 3_600_000;
 const RETRY_MS = 5_000;
@@ -36,8 +41,7 @@ export class Catalogue {
     if (nowMs < this.#nextMs) return;
     const { log } = this.#options;
     try {
-      const done = await this.#handOver(signal);
-      log.info(done, "OpenRouter's prices were handed over");
+      await this.sync(signal);
       this.#failures = 0;
       this.#nextMs = nowMs + EVERY_MS;
     } catch (error) {
@@ -51,18 +55,21 @@ export class Catalogue {
     }
   }
 
-  async #handOver(signal: AbortSignal | undefined) {
-    const { openRouter, bus, listing } = this.#options;
+  /** Hands the list over now; answers what came of it. Throws `unavailable` where OpenRouter or usage is away. */
+  async sync(signal?: AbortSignal): Promise<Synced> {
+    const { openRouter, bus, listing, log } = this.#options;
     const models = await openRouter.models(signal);
     listing.take(models);
     const prices = sheetsOf(models);
-    const done = { models: models.length, priced: prices.length, changed: 0, refused: 0 };
+    const done = { models: models.length, priced: prices.length, changed: 0, quarantined: 0, refused: 0 };
     for (let from = 0; from < prices.length; from += PART_MAX) {
       const part = { service: "openrouter", source: "openrouter-models", prices: prices.slice(from, from + PART_MAX) };
-      const { changed, refused } = await bus.ask(importPrices, part, { caller: CALLER });
+      const { changed, quarantined, refused } = await bus.ask(importPrices, part, { caller: CALLER });
       done.changed += changed;
+      done.quarantined += quarantined;
       done.refused += refused.length;
     }
+    log[done.quarantined > 0 ? "warn" : "info"](done, "OpenRouter's prices were handed over");
     return done;
   }
 }

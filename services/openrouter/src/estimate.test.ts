@@ -14,7 +14,7 @@ const paid = (...rates: Rate[]): Quote => ({
   rates,
 });
 const FREE: Quote = { isFree: true, markupClass: "free", markupRate: decimal(0), rates: undefined };
-const of = (quote: Quote, lengths = UNKNOWN) => ({ quote, lengths });
+const of = (quote: Quote, lengths = UNKNOWN) => ({ quote, lengths, hourPrice: decimal("0.003") });
 const wanted = (more: object = {}) => ({
   ...chatOf({ model: "a/b", messages: ["x"], ...more }),
   promptTokensMax: 1000,
@@ -25,6 +25,7 @@ test.each([
   { name: "tokens and markup",                          rates: [rate("input_token", "0.001"), rate("output_token", "0.002")],                          more: {},                  before: "1.1",   perToken: "0.0022" },
   { name: "the fee of a request, and a search",         rates: [rate("input_token", "0.001"), rate("request_fee", "0.5"), rate("query", "0.5")],       more: {},                  before: "2.2",   perToken: "0" },
   { name: "a cache that is written, where it is dearer", rates: [rate("input_token", "0.001"), rate("cache_write_token", "0.002")],                    more: {},                  before: "2.2",   perToken: "0" },
+  { name: "a cache that is kept for an hour",           rates: [rate("input_token", "0.001"), rate("cache_write_token", "0.002")],                     more: { cache_control: { type: "ephemeral", ttl: "1h" } }, before: "3.3", perToken: "0" },
   { name: "thinking, where it is dearer",               rates: [rate("output_token", "0.001"), rate("reasoning_token", "0.003")],                      more: {},                  before: "0",     perToken: "0.0033" },
   { name: "each of its choices",                        rates: [rate("output_token", "0.001")],                                                        more: { n: 3 },            before: "0",     perToken: "0.0033" },
   { name: "the price of a long prompt",                 rates: [rate("input_token", "0.001"), rate("input_token", "0.002", { above_tokens: 999 })],    more: {},                  before: "2.2",   perToken: "0" },

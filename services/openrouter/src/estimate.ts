@@ -19,6 +19,14 @@ export interface Lengths {
   readonly outputTokensMax: number | undefined;
 }
 
+/** A model that may serve a request. */
+export interface Candidate {
+  readonly quote: Quote;
+  readonly lengths: Lengths;
+  /** What a token costs that is kept in the cache for an hour; undefined where OpenRouter lists none. */
+  readonly hourPrice: Money | undefined;
+}
+
 /** What a request costs at most, markup included: for all but its answer, and for each token of that. */
 export interface Bound {
   readonly before: Money;
@@ -37,16 +45,16 @@ const OUTPUT_PRESET_TOKENS = 16_384;
 const CONTEXT_SHARE = 4;
 
 /** The bound of a request served by the dearest of its models; undefined where one of them has no price to tell it by. */
-export function boundOf(wanted: Wanted, models: readonly { quote: Quote; lengths: Lengths }[]): Bound | undefined {
+export function boundOf(wanted: Wanted, models: readonly Candidate[]): Bound | undefined {
   let before = ZERO;
   let perToken = ZERO;
-  for (const { quote, lengths } of models) {
+  for (const { quote, lengths, hourPrice = ZERO } of models) {
     const { rates, isFree, markupRate } = quote;
     if (isFree) continue;
     if (rates === undefined || rates.every(({ price }) => price.isZero())) return undefined;
     const price = (units: readonly PricedUnit[]) => dearest(rates, units, wanted.promptTokensMax);
     const promptTokens = Math.min(wanted.promptTokensMax, lengths.contextTokens ?? Infinity);
-    const own = price(INPUT)
+    const own = larger(price(INPUT), wanted.keepsForAnHour ? hourPrice : ZERO)
       .times(promptTokens)
       .plus(price(["request_fee"]))
       .plus(price(["query"]));

@@ -1,20 +1,40 @@
 /** What the openrouter service answers: each contract joined with what does it. */
 import * as contracts from "@tollbooth/shared/contracts/openrouter";
-import { handle, type Endpoint } from "@tollbooth/shared/handler";
+import { handle, Reply, type Endpoint } from "@tollbooth/shared/handler";
 import { keyed } from "@tollbooth/shared/idempotency";
 import { change, connect, notConnected, sync, tell, tellSettings, type Connecting } from "./accounts.ts";
 import { deleteAccount, readAccount } from "./accounts.store.ts";
+import type { Catalogue } from "./catalogue.ts";
 import type { Exchanges } from "./exchanges.ts";
 import type { Models } from "./models.ts";
+import { once } from "./once.ts";
 import { proxyEndpoints } from "./proxy-handlers.ts";
 import { route } from "./routing.ts";
 import { Secret } from "./secret.ts";
 import { readSettings } from "./settings.store.ts";
 import type { Metering } from "./settling.ts";
 
+/** For our own work after OpenRouter has answered. */
+const RESERVE_MS = 500;
+
 /** Everything that the service answers. */
-export function endpoints(metering: Metering & Models, exchanges: Exchanges): Endpoint[] {
-  return [...ofUsers(metering), ...ofServices(metering, exchanges), ...proxyEndpoints(metering, exchanges)];
+export function endpoints(
+  metering: Metering & Models,
+  exchanges: Exchanges,
+  catalogue: Pick<Catalogue, "sync">,
+): Endpoint[] {
+  return [
+    ...ofUsers(metering),
+    ...ofServices(metering, exchanges),
+    ...proxyEndpoints(metering, exchanges),
+    handle(contracts.syncModels, (input, context) =>
+      once(metering.db, keyed(contracts.syncModels, input, context), async () => {
+        const inTime = AbortSignal.timeout(Math.max(0, context.deadlineMs - Date.now() - RESERVE_MS));
+        const synced = await catalogue.sync(inTime);
+        return async () => new Reply(JSON.stringify(synced));
+      }),
+    ),
+  ];
 }
 
 function ofUsers(connecting: Connecting): Endpoint[] {

@@ -1,6 +1,9 @@
 /** OpenRouter's models as it lists them, as new as the last time they were fetched. */
+import { PriceText, type Money } from "@tollbooth/shared/money";
 import { z } from "zod";
 import type { Lengths } from "./estimate.ts";
+
+const HOUR_PRICE = "input_cache_write_1h";
 
 /** A count in a text that no float has read. */
 const Whole = z
@@ -45,5 +48,14 @@ export class Listing {
       contextTokens: listed.context_length ?? undefined,
       outputTokensMax: listed.top_provider?.max_completion_tokens ?? undefined,
     };
+  }
+
+  /** The highest price that is listed for a token kept in the cache for an hour; undefined where none is. */
+  hourPriceOf(model: string): Money | undefined {
+    const { overrides, ...prices } = this.#models.get(model)?.pricing ?? {};
+    const parts = [prices, ...(z.array(Prices).safeParse(overrides).data ?? [])];
+    return parts
+      .flatMap((part) => PriceText.safeParse(part[HOUR_PRICE]).data ?? [])
+      .reduce<Money | undefined>((most, price) => (most?.gte(price) ? most : price), undefined);
   }
 }

@@ -45,7 +45,7 @@ startService(
       listing,
     };
     // It tells no facts of its own: what is wanted of delivery is that answers are forgotten in time.
-    await startDelivery({ db, bus, streams, own: [], log, shutdown });
+    await startDelivery({ db, bus, streams, log, shutdown });
     const loop = (name: string, pauseMs: number, round: (signal: AbortSignal) => Promise<void>) =>
       shutdown.add(name, new Loop({ name, log, pauseMs, round, stallMs: STALL_MS, onStall }), (it) => it.close());
     loop("sweep requests", SWEEP_EVERY_MS, () => sweep(metering));
@@ -57,8 +57,8 @@ startService(
       exchanges.forgetIdle();
       return keepInHand(db, exchanges.inHand());
     });
-    await bus.serve(SERVICE, endpoints(metering, exchanges));
     const catalogue = new Catalogue({ openRouter: metering.openRouter, bus, listing, log });
+    await bus.serve(SERVICE, endpoints(metering, exchanges, catalogue));
     loop("prices", CATALOGUE_TICK_MS, (signal) => catalogue.tend(performance.now(), signal));
     log.info("ready");
   },

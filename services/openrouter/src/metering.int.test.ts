@@ -55,14 +55,14 @@ describe("a chat that credits pay", () => {
 
   test("is the same one under the client's own key, and is not sent twice", async () => {
     const userId = newUser();
-    await chat(userId, {}, { idempotencyKey: "mine" });
-    expect(await codeOf(open(userId, {}, { idempotencyKey: "mine" }))).toBe("idempotency_conflict");
+    await chat(userId, {}, { requestId: "mine" });
+    expect(await codeOf(open(userId, {}, { requestId: "mine" }))).toBe("idempotency_conflict");
     expect(credits.of(userId).holds).toEqual(["captured"]);
   });
 
   test("that OpenRouter refuses costs nothing, and may be asked again", async () => {
     const userId = newUser();
-    const refused = () => chat(userId, { user: "limited" }, { idempotencyKey: "again" });
+    const refused = () => chat(userId, { user: "limited" }, { requestId: "again" });
     for (let i = 0; i < 2; i++) expect(await codeOf(refused())).toBe("rate_limited");
     expect(credits.of(userId)).toEqual({ available: "1.000000000000", holds: ["released", "released"] });
     expect(await stateOf(userId)).toEqual([]);
@@ -78,6 +78,7 @@ describe("a chat that credits pay", () => {
     const userId = newUser();
     expect(await codeOf(open(userId, { model: "openrouter/auto" }))).toBe("unpriced_model");
     expect(await codeOf(open(userId, { models: ["openrouter/auto"] }))).toBe("unpriced_model");
+    expect(await codeOf(open(userId, { service_tier: "priority" }))).toBe("unpriced_model");
     expect([await stateOf(userId), credits.of(userId).holds]).toEqual([[], []]);
   });
 });
@@ -105,7 +106,11 @@ describe("a user who has little", () => {
   test("who leaves the length to us gets as long an answer as he can pay", async () => {
     const userId = newUser("0.01");
     const body = { model: MODEL, messages: [{ role: "user", content: "x".repeat(40) }] };
-    const opened = await bus.ask(openExchange, { kind: "chat", body: JSON.stringify(body) }, { caller: plain(userId) });
+    const opened = await bus.ask(
+      openExchange,
+      { request_id: "mine", kind: "chat", body: JSON.stringify(body) },
+      { caller: plain(userId) },
+    );
     const part = await take(userId, opened);
     const words = (JSON.parse(part.text) as { usage: { completion_tokens: number } }).usage.completion_tokens;
     expect(String(words)).toBe(part.head?.headers["X-Tollbooth-Affordable-Tokens"]);
@@ -230,6 +235,7 @@ describe("a user's own key", () => {
     for (const { userId } of [revoked, empty]) {
       await ask(setOpenRouterSettings, { fallback_to_credits: true }, plain(userId));
       for (let i = 0; i < 2; i++) expect((await chat(userId)).headers["X-Tollbooth-Key"]).toBe("managed");
+      await sweepNow(1);
       expect([credits.of(userId).holds, toldOf(userId).length]).toEqual([["captured", "captured"], 2]);
       expect(await codeOf(chat(userId, {}, { key: "byok" }))).toMatch(/key_refused|insufficient_credits/);
     }

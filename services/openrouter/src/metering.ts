@@ -13,10 +13,11 @@ import { converse } from "./conversation.ts";
 import { Exchange } from "./exchange.ts";
 import type { Exchanges } from "./exchanges.ts";
 import { choosePayer, fallsBack, type Payer } from "./payer.ts";
+import { refused } from "./refusing.ts";
 import { beginRequest, markSent, releaseRequest, renameHold, type RequestKey } from "./requests.store.ts";
 import { ownTerms, reserve, termsOf, type Reserved, type Terms } from "./reserve.ts";
 import { readSettings } from "./settings.store.ts";
-import { failed, giveUp, type Agreed, type Metering } from "./settling.ts";
+import { failed, giveUp, isNothingDone, type Agreed, type Metering } from "./settling.ts";
 
 export interface Asked extends RequestKey {
   readonly wanted: Wanted;
@@ -30,17 +31,24 @@ export interface Asked extends RequestKey {
  * `insufficient_credits` before anything is sent, and `idempotency_conflict` where this request was sent before.
  */
 export async function send(metering: Metering, exchanges: Exchanges, asked: Asked): Promise<Exchange> {
-  const agreed = await agree(metering, asked, await choosePayer(metering, asked.userId, asked.key));
+  const agreed = await agree(metering, asked, asked.key);
   const exchange = new Exchange();
   exchanges.follow(agreed, run(metering, asked, agreed, { exchange, closing: exchanges.closing }));
   return exchange;
 }
 
-async function agree(metering: Metering, asked: Asked, payer: Payer): Promise<Agreed> {
+async function agree(metering: Metering, asked: Asked, key: Asked["key"]): Promise<Agreed> {
   const { userId, requestId, wanted } = asked;
   const startedMs = performance.now();
-  const terms = payer.name === "byok" ? ownTerms(metering, wanted) : await termsOf(metering, wanted);
-  return { userId, requestId, payer, terms, ...(await claimed(metering, asked, payer, terms)), startedMs };
+  let payer: Payer | undefined;
+  try {
+    payer = await choosePayer(metering, userId, key);
+    const terms = payer.name === "byok" ? ownTerms(metering, wanted) : await termsOf(metering, wanted);
+    return { userId, requestId, payer, terms, ...(await claimed(metering, asked, payer, terms)), startedMs };
+  } catch (error) {
+    // Who is refused before it is known who pays had a key of his own, or wanted to have one.
+    throw await refused(metering, { ...asked, payer: payer?.name ?? key ?? "byok", startedMs }, error);
+  }
 }
 
 /** Claims a request and sets aside what it may cost. From then on it counts as sent. */
@@ -97,13 +105,24 @@ async function run(metering: Metering, asked: Asked, first: Agreed, running: Run
     const fault = await tried(metering, asked, first, running);
     const isPassedOn =
       fault !== undefined && isOfOwnKey(first, fault) && (await fallsBack(metering, asked.userId, asked.key));
-    if (!isPassedOn) return exchange.end(fault ?? "done");
-    // Nothing was done, and the claim is given up: it is another request, which credits pay.
-    const second = await agree(metering, asked, await choosePayer(metering, asked.userId, "managed"));
-    exchange.end((await tried(metering, asked, second, running)) ?? "done");
+    if (!isPassedOn) return exchange.end(await ended(metering, asked, first, fault));
+    // Nothing was done, and the claim is given up: it is claimed anew, and credits pay.
+    const second = await agree(metering, asked, "managed");
+    exchange.end(await ended(metering, asked, second, await tried(metering, asked, second, running)));
   } catch (error) {
     exchange.end(Fault.from(error));
   }
+}
+
+/** How the exchange ends: of what came to nothing usage is told. What became of the rest is known already, or looked up. */
+async function ended(
+  metering: Metering,
+  asked: Asked,
+  { payer, startedMs }: Agreed,
+  fault: Fault | undefined,
+): Promise<Fault | "done"> {
+  if (fault === undefined) return "done";
+  return isNothingDone(fault) ? refused(metering, { ...asked, payer: payer.name, startedMs }, fault) : fault;
 }
 
 /** Sends a request; answers why it failed, where it did. */

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { freeModel, modelMarkup } from "@tollbooth/shared/contracts/openrouter";
+import { freeModel, modelMarkup, syncModels } from "@tollbooth/shared/contracts/openrouter";
 import { Fault } from "@tollbooth/shared/fault";
 import { openLog } from "@tollbooth/shared/log";
 import { Catalogue } from "./catalogue.ts";
@@ -50,6 +50,17 @@ describe("OpenRouter's price list", () => {
     expect(usage.listed).toBe(13);
     await catalogue.tend(6 * HOUR_MS);
     expect(usage.listed).toBe(26);
+  });
+
+  test("is handed over when an admin wants it, once for a key, and by nobody else", async () => {
+    const before = usage.listed;
+    const admin = { sub: "root", roles: ["admin" as const] };
+    const sync = () => bus.ask(syncModels, {}, { caller: admin, idempotencyKey: "now" });
+    const synced = await sync();
+    expect(synced).toMatchObject({ priced: 13, changed: 13, quarantined: 0, refused: 0 });
+    expect(await sync()).toEqual(synced);
+    expect(usage.listed - before).toBe(13);
+    expect(await codeOf(service.ask(syncModels, {}, SERVICE))).toBe("forbidden");
   });
 
   test("that could not be handed over is tried again, ever more slowly, an hour later at last", async () => {

@@ -29,12 +29,15 @@ const ListedModel = z.object({
   architecture: z.object({ output_modalities: z.array(z.string()) }).nullish(),
 });
 
-/** The sheets of the models that have prices. A model whose price varies (-1) has none, and neither has what cannot be read. */
+/** A router's price: it is that of whichever model serves. */
+const VARIES = "-1";
+
+/** The sheets of the models that have prices. A model whose price varies has none, and neither has what cannot be read. */
 export function sheetsOf(models: readonly unknown[]): Sheet[] {
   return models.flatMap((listed) => {
     const model = ListedModel.safeParse(listed).data;
     const rates = model && ratesOf(model.pricing);
-    if (rates === undefined || rates.length === 0 || rates.some(({ price }) => price.startsWith("-"))) return [];
+    if (rates === undefined || rates.length === 0 || rates.some(({ price }) => price === VARIES)) return [];
     const outputs = model?.architecture?.output_modalities;
     return [{ model: model?.id, text_only: outputs?.length === 1 && outputs[0] === "text", rates }];
   });

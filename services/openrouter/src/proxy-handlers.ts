@@ -1,5 +1,4 @@
 /** What the gateway asks for its clients: an exchange is opened, then its answer is taken part by part. */
-import { createHash, randomUUID } from "node:crypto";
 import { answeredBy } from "@tollbooth/shared/contract";
 import { listModels, openExchange, takeExchange } from "@tollbooth/shared/contracts/exchanges";
 import { handle, type Context, type Endpoint } from "@tollbooth/shared/handler";
@@ -13,10 +12,10 @@ import type { Metering } from "./settling.ts";
 export function proxyEndpoints(metering: Metering & Models, exchanges: Exchanges): Endpoint[] {
   return [
     handle(listModels, () => tellModels(metering)),
-    handle(openExchange, async ({ kind, key, body }, context) => {
+    handle(openExchange, async ({ request_id: requestId, kind, key, body }, context) => {
       const userId = context.onUser(undefined);
       const wanted = readBody(kind, body);
-      const asked = { userId, requestId: requestIdOf(context), askedBy: askerOf(context), wanted, key };
+      const asked = { userId, requestId, askedBy: askerOf(context), wanted, key };
       const exchange = await send(metering, exchanges, asked);
       return { exchange_id: exchanges.add(exchange, userId), process: exchanges.process };
     }),
@@ -25,12 +24,6 @@ export function proxyEndpoints(metering: Metering & Models, exchanges: Exchanges
       return { ...(head && { head: { is_stream: head.isStream, headers: { ...head.headers } } }), text, done };
     }),
   ];
-}
-
-/** A client's own key makes his request the same one; without it every request is another. */
-function requestIdOf({ idempotencyKey }: Context): string {
-  if (idempotencyKey === undefined) return randomUUID();
-  return `key:${createHash("sha256").update(idempotencyKey).digest("hex")}`;
 }
 
 function askerOf({ caller }: Context): string {

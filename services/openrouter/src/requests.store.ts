@@ -109,17 +109,33 @@ export async function endRequest(
   );
 }
 
-/** OpenRouter tells no bill of it: there is none to pay. */
-export async function loseRequest(tx: Tx, { userId, requestId }: RequestKey): Promise<void> {
+/** Keeps that a request came to nothing, for usage to be told: a row of its own, so that the request may be asked again. */
+export async function keepUnserved(
+  tx: Tx,
+  { userId, model, askedBy, payer }: Pick<RequestKey, "userId"> & Pick<NewRequest, "model" | "askedBy" | "payer">,
+  report: z.input<typeof UsageReport> & { readonly event_id: string },
+): Promise<void> {
+  const state: State = "answered";
   await tx.run(
+    sql`insert into routed_requests (user_id, request_id, model, asked_by, payer, is_free, state, answered_at, report, next_at)
+        values (${userId}, ${report.event_id}, ${model}, ${askedBy}, ${payer}, false, ${state}, clock_timestamp(), ${JSON.stringify(report)}::jsonb, clock_timestamp())`,
+  );
+}
+
+/** OpenRouter tells no bill of it: there is none to pay. False where somebody took a step before. */
+export async function loseRequest(tx: Tx, { userId, requestId }: RequestKey): Promise<boolean> {
+  const changed = await tx.run(
     sql`update routed_requests set state = 'lost' where user_id = ${userId} and request_id = ${requestId} and state = 'sent'`,
   );
+  return changed === 1;
 }
 
 const Due = z
   .object({
     user_id: z.string(),
     request_id: z.string(),
+    model: z.string(),
+    asked_by: z.string(),
     state: z.enum(Object.keys(STATES) as [State, ...State[]]),
     payer: z.enum(["byok", "managed"]),
     hold_id: z.string().nullable(),
@@ -132,6 +148,8 @@ const Due = z
   .transform((row) => ({
     userId: row.user_id,
     requestId: row.request_id,
+    model: row.model,
+    askedBy: row.asked_by,
     state: row.state,
     payer: row.payer,
     holdId: row.hold_id,
@@ -147,7 +165,7 @@ export type DueRequest = z.output<typeof Due>;
 export function readDue(tx: Tx, limit: number): Promise<DueRequest[]> {
   return tx.many(
     Due,
-    sql`select user_id, request_id, state, payer, hold_id, is_free, generation_id, started_at, attempts, report from routed_requests
+    sql`select user_id, request_id, model, asked_by, state, payer, hold_id, is_free, generation_id, started_at, attempts, report from routed_requests
         where state not in ('recorded', 'lost') and next_at <= clock_timestamp() order by next_at limit ${limit}`,
   );
 }

@@ -12,7 +12,7 @@ import { CALLER } from "./reporting.ts";
 export interface Pricing {
   readonly bus: Pick<Bus, "ask">;
   readonly quotes: Quotes;
-  readonly listing: Pick<Listing, "lengthsOf">;
+  readonly listing: Pick<Listing, "lengthsOf" | "hourPriceOf">;
 }
 
 /** Whether a shorter answer is as good where more cannot be paid for: asked only where it cannot. */
@@ -45,8 +45,13 @@ const HOLD_TTL_S = 2 * 3_600;
 /** What credits are asked to pay for. Throws `unpriced_model` where a model has no price to bound it by. */
 export async function termsOf({ quotes, listing }: Pricing, wanted: Wanted): Promise<Terms> {
   const models = await Promise.all(
-    wanted.models.map(async (model) => ({ quote: await quotes.of(model), lengths: listing.lengthsOf(model) })),
+    wanted.models.map(async (model) => ({
+      quote: await quotes.of(model),
+      lengths: listing.lengthsOf(model),
+      hourPrice: listing.hourPriceOf(model),
+    })),
   );
+  if (wanted.isPreferred) throw unpriced(wanted);
   const isFree = !wanted.hasExtras && models.every(({ quote }) => quote.isFree);
   const bound = isFree ? undefined : boundOf(wanted, models);
   if (!isFree && bound === undefined) throw unpriced(wanted);
@@ -126,7 +131,8 @@ function refused({ code, message, more }: Fault, affordable: number): Fault {
   return new Fault(code, message, { ...more, fix, facts: { ...more.facts, affordable_tokens: affordable } });
 }
 
-function unpriced({ models, hasExtras }: Wanted): Fault {
-  const what = `no price is known that would bound what ${models.join(", ")}${hasExtras ? " and its tools" : ""} may cost`;
+function unpriced({ models, hasExtras, isPreferred }: Wanted): Fault {
+  const whose = [...models, ...(hasExtras ? ["its tools"] : []), ...(isPreferred ? ["its service tier"] : [])];
+  const what = `no price is known that would bound what ${whose.join(", ")} may cost`;
   return new Fault("unpriced_model", what, { fix: "choose a model of GET /api/v1/models, or use a key of your own" });
 }

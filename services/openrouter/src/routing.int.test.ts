@@ -33,9 +33,12 @@ const chat = (user_id: string, request_id = `request-${++made}`, more: object = 
   service.ask(routeChat, { user_id, request_id, chat: { ...CHAT, ...more } }, SERVICE, deadlineMs);
 const leftOf = async (userId: string) => {
   const state = z.object({ state: z.string() });
-  return (await db.many(state, sql`select state from routed_requests where user_id = ${userId}`)).map(
-    (row) => row.state,
-  );
+  return (
+    await db.many(
+      state,
+      sql`select state from routed_requests where user_id = ${userId} and request_id not like 'refused:%'`,
+    )
+  ).map((row) => row.state);
 };
 const hurry = () => db.run(sql`update routed_requests set next_at = clock_timestamp() where state <> 'sent'`);
 

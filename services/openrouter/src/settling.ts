@@ -109,11 +109,16 @@ export async function failed(metering: Metering, agreed: Agreed, error: unknown)
   try {
     if (fault.code === "key_refused" && payer.name === "byok")
       await saveSync(db, payer.account, { isActive: false, remaining: null });
-    await (NOTHING_DONE.has(fault.code) ? giveUp(metering, agreed) : letGo(db, agreed));
+    await (isNothingDone(fault) ? giveUp(metering, agreed) : letGo(db, agreed));
   } catch (cause) {
     log.warn({ err: cause }, "a request could not be settled yet");
   }
   return payer.name === "byok" ? fault : ofPlatform(metering, fault);
+}
+
+/** Whether what failed was not done, and costs nothing. */
+export function isNothingDone({ code }: Fault): boolean {
+  return NOTHING_DONE.has(code);
 }
 
 /** Nothing was done for a request: its hold and its claim are given up, soon if not at once. */

@@ -33,6 +33,9 @@ describe("a chat of which nobody knows what it cost", () => {
     await chat(userId, { user: "silent forgotten" });
     await sweepNow(12);
     expect([await stateOf(userId), credits.of(userId).holds]).toEqual([["lost"], ["active"]]);
+    const lost = { model: MODEL, is_free: false, metadata: { status: "lost" } };
+    expect(toldOf(userId)).toMatchObject([lost]);
+    expect([toldOf(userId)[0]?.provider_cost?.isZero(), toldOf(userId)[0]?.hold_id]).toEqual([true, undefined]);
   });
 });
 

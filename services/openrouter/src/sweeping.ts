@@ -5,13 +5,15 @@
 import { releaseHold } from "@tollbooth/shared/contracts/holds";
 import { isTransient } from "@tollbooth/shared/db";
 import { Fault } from "@tollbooth/shared/fault";
+import { newId } from "@tollbooth/shared/id";
 import { freeBilled, requestsLost } from "@tollbooth/shared/metrics";
-import { costOf, reportOf } from "./bill.ts";
+import { costOf, reportOf, unservedReport } from "./bill.ts";
 import type { OpenRouter } from "./client.ts";
 import { keyOf, type Keys } from "./payer.ts";
 import { CALLER, tellUsage, type Reporting } from "./reporting.ts";
 import {
   endRequest,
+  keepUnserved,
   loseRequest,
   postpone,
   readDue,
@@ -106,8 +108,14 @@ export function warnOfFree(log: Reporting["log"], request: RequestKey & { isFree
 }
 
 async function lose({ db, log }: Sweeping, request: DueRequest): Promise<void> {
-  const { userId, requestId, generationId } = request;
+  const { userId, requestId, generationId, startedAtMs: atMs } = request;
+  const report = unservedReport({ ...request, eventId: `lost:${newId()}`, status: "lost", atMs });
+  const isLost = await db.tx(async (tx) => {
+    const lost = await loseRequest(tx, request);
+    if (lost) await keepUnserved(tx, request, report);
+    return lost;
+  });
+  if (!isLost) return;
   requestsLost.inc();
   log.error({ userId, requestId, generationId }, "OpenRouter tells no bill of a request; nobody is charged for it");
-  await loseRequest(db, request);
 }

@@ -1,8 +1,8 @@
 /** What the usage service answers about events and sums: each contract joined with what does it. */
-import { listDeadLetters, redriveDeadLetters } from "@tollbooth/shared/contracts/dead-letters";
+import { discardDeadLetters, listDeadLetters, redriveDeadLetters } from "@tollbooth/shared/contracts/dead-letters";
 import * as contracts from "@tollbooth/shared/contracts/usage";
 import type { Db } from "@tollbooth/shared/db";
-import { tellLetters, type Redriven } from "@tollbooth/shared/dead-letters";
+import { discard, tellLetters, type Redriven } from "@tollbooth/shared/dead-letters";
 import { Fault } from "@tollbooth/shared/fault";
 import { handle, parseInput, Reply, type Context, type Endpoint } from "@tollbooth/shared/handler";
 import { keyed } from "@tollbooth/shared/idempotency";
@@ -155,5 +155,6 @@ function driving({ db, options, newId, tracker }: Usage): Endpoint[] {
       tracker.wake();
       return answers;
     }),
+    handle(discardDeadLetters, (put) => discard(db, put)),
   ];
 }

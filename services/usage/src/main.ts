@@ -33,7 +33,6 @@ startService(
       db,
       bus,
       streams,
-      own: [allStreams.usageReports, allStreams.usage],
       log,
       shutdown,
     });

@@ -70,23 +70,32 @@ test("events go on being recorded while a month is made", async () => {
 });
 
 test("months past their retention go, with what DEFAULT has of that time; their sums stay, and reads say to what they were cut", async () => {
-  await track("old", "2026-02-10T10:20:00Z");
-  await track("old", "2026-02-10T11:20:00Z");
+  await tendMonths(db, at("2020-02-20T00:00:00Z"), 240);
   await track("old", "2020-02-10T10:20:00Z");
-  await tendMonths(db, at("2028-03-01T00:00:00Z"), 24);
+  await track("old", "2020-02-10T11:20:00Z");
+  await track("old", "2010-02-10T10:20:00Z");
+  expect(await months()).toContain("usage_events_2020_02");
+  await tendMonths(db, at("2022-03-01T00:00:00Z"), 24);
   expect(await places("old")).toEqual([]);
-  expect(await months()).not.toContain("usage_events_2026_02");
-  usage.at(at("2028-03-01T00:00:00Z"));
+  expect(await months()).not.toContain("usage_events_2020_02");
+  usage.at(at("2022-03-01T00:00:00Z"));
   const cut = await usage.ask(
     usageSummary,
-    { start_date: "2026-02-10T10:30:00Z", end_date: "2026-02-10T12:10:00Z" },
+    { start_date: "2020-02-10T10:30:00Z", end_date: "2020-02-10T12:10:00Z" },
     plain("old"),
   );
   expect([cut.total_events, cut.period]).toEqual([
     1,
-    { start: at("2026-02-10T11:00:00Z"), end: at("2026-02-10T12:00:00Z") },
+    { start: at("2020-02-10T11:00:00Z"), end: at("2020-02-10T12:00:00Z") },
   ]);
   expect(await breaches(db)).toEqual([]);
+});
+
+test("a month that no retention lets go is refused to be dropped, whoever asks", async () => {
+  const drop = (month: string) => db.run({ text: `select drop_usage_month(${month})`, values: [] });
+  const before = (count: number) =>
+    `(date_trunc('month', now() at time zone 'UTC') - interval '${count} months') at time zone 'UTC'`;
+  for (const month of [before(0), before(4)]) await expect(drop(month)).rejects.toThrow("too young to be dropped");
 });
 
 test("identities are forgotten after 100 days, and not before", async () => {

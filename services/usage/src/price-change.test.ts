@@ -1,8 +1,8 @@
 import { decimal } from "@tollbooth/shared/money";
 import { describe, expect, test } from "vitest";
 import { Catalogue } from "./catalogue.ts";
-import { newlyListed, setNow } from "./price-change.ts";
-import type { NewPrice } from "./price.ts";
+import { doubtOf, newlyListed, setNow } from "./price-change.ts";
+import type { NewPrice, Rate } from "./price.ts";
 
 const NOW = 1000;
 
@@ -66,4 +66,27 @@ test("a name's own price goes before clauses, clauses in their order, and then t
     "1",
     "1",
   ]);
+});
+
+describe("a listed price", () => {
+  const of = (unit: Rate["unit"], amount: string, above = 0): Rate => ({ unit, price: decimal(amount), above });
+  const [input, output] = [of("input_token", "1"), of("output_token", "2")];
+
+  // prettier-ignore
+  test.each([
+    { name: "of a new model is believed",                held: undefined,               listed: [of("input_token", "900")],                 doubt: undefined },
+    { name: "that rises tenfold is believed",            held: [input, output],         listed: [of("input_token", "10"), output],          doubt: undefined },
+    { name: "that rises more is not",                    held: [input, output],         listed: [input, of("output_token", "20.01")],       doubt: "output_token would rise from 2 to 20.01" },
+    { name: "that falls is believed",                    held: [input, output],         listed: [of("input_token", "0"), output],           doubt: undefined },
+    { name: "of what was free is believed",              held: [of("input_token", "0")], listed: [input],                                   doubt: undefined },
+    { name: "is compared with that of the same length",  held: [input],                 listed: [input, of("input_token", "11", 1000)],     doubt: undefined },
+  ])("$name", ({ held, listed, doubt }) => {
+    const stored = held === undefined ? [] : [price("a", "1", -Infinity, { rates: held })];
+    expect(doubtOf(price("A", "1", NOW, { rates: listed }), catalogue(...stored), NOW)).toBe(doubt);
+  });
+
+  test("is not compared with that of other models whose clauses hold for it", () => {
+    const match = { equals: "a" } as unknown as NonNullable<NewPrice["match"]>;
+    expect(doubtOf(price("a", "900"), catalogue(price("b", "1", -Infinity, { match })), NOW)).toBeUndefined();
+  });
 });

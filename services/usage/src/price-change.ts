@@ -36,6 +36,27 @@ export function setNow(price: Omit<NewPrice, "validFrom">, catalogue: Catalogue,
   return operators || samePrice(price, held) ? [] : [{ ...price, validFrom: after(catalogue.versions(price), now) }];
 }
 
+const DOUBTED_FROM = 10;
+
+/**
+ * Why a listed price is not believed: a unit that had a price of its own would cost more than ten times that. What cost
+ * nothing may come to cost something: there is no tenfold of nothing.
+ */
+export function doubtOf(price: Omit<NewPrice, "validFrom">, catalogue: Catalogue, now: number): string | undefined {
+  const held = inForce(catalogue.versions(price), now);
+  for (const { unit, price: next, above, window } of price.rates) {
+    const isSame = (rate: Rate) =>
+      rate.unit === unit &&
+      rate.above === above &&
+      rate.window?.from === window?.from &&
+      rate.window?.to === window?.to;
+    const before = held?.rates.find(isSame)?.price;
+    if (before !== undefined && !before.isZero() && next.gt(before.times(DOUBTED_FROM)))
+      return `${unit} would rise from ${before.toFixed()} to ${next.toFixed()}`;
+  }
+  return undefined;
+}
+
 /** Now, but later than every row of the same name that holds already. */
 function after(versions: readonly Pick<NewPrice, "validFrom">[], now: number): number {
   return Math.max(now, ...versions.filter((row) => row.validFrom <= now).map((row) => row.validFrom + 1));

@@ -2,25 +2,27 @@
 import { printInstant } from "@tollbooth/shared/contract";
 import { explainUsage } from "@tollbooth/shared/contracts/explain";
 import {
+  acceptPrice,
   getPrice,
   importPrices,
+  listQuarantine,
   priceHistory,
-  PriceSheet,
   quoteCost,
   setPrice,
-  type PriceRate,
-  type PriceRow,
 } from "@tollbooth/shared/contracts/prices";
 import type { Db } from "@tollbooth/shared/db";
 import { Fault } from "@tollbooth/shared/fault";
-import { handle, parseInput, type Endpoint } from "@tollbooth/shared/handler";
+import { handle, type Endpoint } from "@tollbooth/shared/handler";
 import { print } from "@tollbooth/shared/money";
 import type { z } from "zod";
 import { costOf, type Cost } from "./cost.ts";
 import { readEvent } from "./explain.store.ts";
 import { OPERATOR, setNow } from "./price-change.ts";
-import type { NewPrice, Price, Rate } from "./price.ts";
+import { accept, takeOver } from "./price-import.ts";
+import type { Price } from "./price.ts";
+import { readQuarantine } from "./quarantine.store.ts";
 import type { RecordOptions } from "./record.ts";
+import { newPrice, tellPrice } from "./sheet.ts";
 
 /** Lists and prices change the catalogue in transactions of their own; quotes and questions only read it. */
 export function priceEndpoints(db: Db, options: RecordOptions): Endpoint[] {
@@ -67,94 +69,18 @@ function changes(db: Db, { prices, now }: RecordOptions): Endpoint[] {
       const [added] = await db.tx((tx) => prices.change(tx, (catalogue) => setNow(price, catalogue, now())));
       return tellPrice(added ?? ((await prices.current(db)).find(service, sheet.model, now()) as Price));
     }),
-    handle(importPrices, async ({ service, source, prices: listed }) => {
-      const refused: { index: number; detail: string }[] = [];
-      const sheets = new Map<string, Omit<NewPrice, "validFrom">>();
-      for (const [index, item] of listed.entries()) {
-        const price = readPrice(service, source, item);
-        if (price instanceof Fault) refused.push({ index, detail: price.message });
-        else if (sheets.has(price.model.toLowerCase()))
-          refused.push({ index, detail: "this model is in the list twice" });
-        else sheets.set(price.model.toLowerCase(), price);
-      }
-      const added = await db.tx((tx) =>
-        prices.change(tx, (catalogue) => [...sheets.values()].flatMap((price) => setNow(price, catalogue, now()))),
-      );
-      return { changed: added.length, unchanged: sheets.size - added.length, refused };
-    }),
+    handle(importPrices, ({ service, source, prices: listed }) =>
+      takeOver(db, prices, { service, source, listed }, now()),
+    ),
+    handle(listQuarantine, async () =>
+      (await readQuarantine(db)).map((each) => ({
+        ...each,
+        model: each.model || null,
+        seen_at: printInstant(each.seen_at),
+      })),
+    ),
+    handle(acceptPrice, async ({ service, model }) => tellPrice(await accept(db, prices, { service, model }, now()))),
   ];
-}
-
-type Sheet = z.output<typeof PriceSheet>;
-
-function readPrice(service: string, source: string, item: unknown): Omit<NewPrice, "validFrom"> | Fault {
-  try {
-    return newPrice(service, source, parseInput(PriceSheet, item));
-  } catch (error) {
-    if (error instanceof Fault) return error;
-    throw error;
-  }
-}
-
-function newPrice(
-  service: string,
-  source: string,
-  { model, class: group, text_only, rates }: Sheet,
-): Omit<NewPrice, "validFrom"> {
-  return {
-    service,
-    model: model ?? "",
-    position: 0,
-    ...(group !== undefined && { class: group }),
-    textOnly: text_only ?? false,
-    source,
-    rates: rates.map(readRate),
-  };
-}
-
-function readRate({ unit, price, above_tokens, utc_from, utc_to }: z.output<typeof PriceRate>): Rate {
-  const windowed = utc_from !== undefined && utc_to !== undefined;
-  return {
-    unit,
-    price,
-    above: above_tokens ?? 0,
-    ...(windowed && { window: { from: minuteOf(utc_from), to: minuteOf(utc_to) } }),
-  };
-}
-
-function minuteOf(time: string): number {
-  return Number(time.slice(0, 2)) * 60 + Number(time.slice(3));
-}
-
-function timeOf(minute: number): string {
-  return [Math.floor(minute / 60), minute % 60].map((n) => String(n).padStart(2, "0")).join(":");
-}
-
-function tellPrice({
-  id,
-  service,
-  model,
-  class: group,
-  textOnly,
-  source,
-  validFrom,
-  rates,
-}: Price): z.input<typeof PriceRow> {
-  return {
-    id,
-    service,
-    model: model || null,
-    class: group ?? null,
-    text_only: textOnly,
-    source,
-    valid_from: validFrom === -Infinity ? null : printInstant(validFrom),
-    rates: rates.map(({ unit, price, above, window }) => ({
-      unit,
-      price: price.toFixed(),
-      ...(above > 0 && { above_tokens: above }),
-      ...(window !== undefined && { utc_from: timeOf(window.from), utc_to: timeOf(window.to) }),
-    })),
-  };
 }
 
 function tellCost(cost: Cost): z.input<(typeof quoteCost)["output"]> {

@@ -166,10 +166,11 @@ test("a list is taken over: what is new or changed, and a bad price sinks no oth
   const hand = (...prices: unknown[]) =>
     usage.ask(importPrices, { service: "router", source: "router", prices }, service);
   expect(await hand(model("a", "0.1"), model("b", "-1"), model("c", "0"), model("A", "0.2"), "nonsense")).toMatchObject(
-    { changed: 2, unchanged: 0, refused: [{ index: 1 }, { index: 3 }, { index: 4 }] },
+    { changed: 2, unchanged: 0, quarantined: 1, refused: [{ index: 3 }, { index: 4 }] },
   );
-  expect(await hand(model("a", "0.1"), model("c", "0.3"))).toEqual({ changed: 1, unchanged: 1, refused: [] });
-  expect(await hand(model("a", "0.1"), model("c", "0.3"))).toEqual({ changed: 0, unchanged: 2, refused: [] });
+  const good = { quarantined: 0, refused: [] };
+  expect(await hand(model("a", "0.1"), model("c", "0.3"))).toEqual({ changed: 1, unchanged: 1, ...good });
+  expect(await hand(model("a", "0.1"), model("c", "0.3"))).toEqual({ changed: 0, unchanged: 2, ...good });
 });
 
 test("a quote tells how the cost comes about, and records nothing", async () => {

@@ -20,6 +20,7 @@ const log = openLog("test", "silent");
 const bus = await openBus({ url: nats.url, name: "test", log });
 const streams = new Streams(bus);
 await streams.ensure(allStreams.usageReports);
+await streams.ensureConsumer(allStreams.usageReports.name, "usage", allStreams.usageReports.subjects[0]);
 const reports = consume({
   bus,
   streams,

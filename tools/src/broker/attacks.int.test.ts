@@ -9,11 +9,13 @@ import { until } from "@tollbooth/shared/local/condition";
 import { startNats } from "@tollbooth/shared/local/nats";
 import { freePort } from "@tollbooth/shared/local/ports";
 import { openLog } from "@tollbooth/shared/log";
-import { Streams, streams, type Stream } from "@tollbooth/shared/streams";
+import { inboxOf } from "@tollbooth/shared/nkeys";
+import { Streams } from "@tollbooth/shared/streams";
 import { testFolder } from "@tollbooth/shared/testing/find";
 import { refusalsIn } from "../testing/refusals.ts";
 import { addReporter, openUsers } from "./keys.ts";
-import { OPERATOR, ROWS } from "./permissions.ts";
+import { INTEGRATOR, OPERATOR, ROWS } from "./permissions.ts";
+import { makeStreams } from "./streams.ts";
 
 // Users are for a broker that we start: one that was given, or one in a container, has its own.
 const isOurs = inject("servers").nats.kind === "program";
@@ -69,7 +71,7 @@ async function may(user: string, { publish, listen, queue }: Attempt): Promise<b
 
 const SERVICES = Object.keys(ROWS);
 const REPORTER = "reporter-chat";
-const ALL = [...SERVICES, OPERATOR, REPORTER];
+const ALL = [...SERVICES, OPERATOR, INTEGRATOR, REPORTER];
 const but = (...names: string[]) => ALL.filter((name) => !names.includes(name));
 
 // prettier-ignore
@@ -89,6 +91,8 @@ const attacks: { attack: string; does: Attempt; by: string[]; unlike?: string }[
   { attack: "takes the answer to another's chat",     does: { publish: "openrouter.exchange.take.x" },      by: but("gateway", OPERATOR),  unlike: "gateway" },
   { attack: "answers in the name of one process",     does: { listen: "openrouter.exchange.take.x", queue: "openrouter" }, by: but("openrouter"), unlike: "openrouter" },
   { attack: "sets prices",                            does: { publish: "usage.prices.set" },                by: but(OPERATOR),             unlike: OPERATOR },
+  { attack: "sets credits aside",                     does: { publish: "credits.hold.create" },              by: ["gateway", "credits", "usage", "coupons", REPORTER], unlike: INTEGRATOR },
+  { attack: "has a chat sent on a user's key",        does: { publish: "openrouter.route" },                 by: ["credits", "usage", "coupons", "openrouter", REPORTER], unlike: INTEGRATOR },
   { attack: "tells a fact of usage",                  does: { publish: "usage.tracked" },                   by: but("usage"),              unlike: "usage" },
   { attack: "tells a fact of coupons",                does: { publish: "coupon.redeemed" },                 by: but("coupons"),            unlike: "coupons" },
   { attack: "reports as another source",              does: { publish: "usage.report.search" },             by: but(OPERATOR),             unlike: "reporter-search" },
@@ -99,18 +103,37 @@ const attacks: { attack: string; does: Attempt; by: string[]; unlike?: string }[
   { attack: "reads a stream",                         does: { publish: "$JS.API.STREAM.MSG.GET.USAGE" },    by: but(OPERATOR),             unlike: OPERATOR },
   { attack: "reads it through a consumer",            does: { publish: "$JS.API.CONSUMER.CREATE.USAGE" },   by: but(OPERATOR),             unlike: OPERATOR },
   { attack: "makes a stream over everything",         does: { publish: "$JS.API.STREAM.CREATE.ALL" },       by: but(OPERATOR),             unlike: OPERATOR },
+  { attack: "makes a stream",                         does: { publish: "$JS.API.STREAM.CREATE.USAGE" },     by: but(OPERATOR),             unlike: OPERATOR },
+  { attack: "changes a stream",                       does: { publish: "$JS.API.STREAM.UPDATE.USAGE" },     by: but(OPERATOR),             unlike: OPERATOR },
+  { attack: "makes a reader that sends on what it reads", does: { publish: "$JS.API.CONSUMER.CREATE.USAGE.credits.usage.tracked" }, by: but(OPERATOR), unlike: OPERATOR },
   { attack: "acknowledges what it was not given",     does: { publish: "$JS.ACK.USAGE.credits.1.1.1.1.0" }, by: ALL },
 ];
 
 describe.runIf(isOurs)("with the permissions of npm start", () => {
-  test("each service makes its streams and readers, and nobody harms them", async () => {
-    for (const [service, { owns = [] }] of Object.entries(ROWS))
-      for (const stream of owns) await new Streams(await as(service)).ensure(stream);
-    for (const [service, { reads = [] }] of Object.entries(ROWS))
-      for (const { stream, durable, subject } of reads)
-        await new Streams(await as(service)).ensureConsumer(stream.name, durable, subject);
+  test("no service has a stream of its own take in what others ask, also where the broker has lost that stream", async () => {
     const seen = new Streams(await as(OPERATOR));
-    for (const { name } of Object.values<Stream>(streams)) expect(await seen.state(name)).toMatchObject({ lastSeq: 0 });
+    for (const [service, { owns = [] }] of Object.entries(ROWS)) {
+      const { connection } = await as(service);
+      for (const { name } of owns) {
+        expect(await seen.state(name)).toBeUndefined();
+        const republish = { src: ">", dest: `${inboxOf(service)}.>` };
+        const config = JSON.stringify({ name, subjects: ["openrouter.account.create"], republish });
+        await expect(connection.request(`$JS.API.STREAM.CREATE.${name}`, config)).rejects.toThrow(
+          "Permissions Violation",
+        );
+        expect(await seen.state(name)).toBeUndefined();
+      }
+    }
+  });
+
+  test("an operator makes every stream and reader, and services find them", async () => {
+    await makeStreams(new Streams(await as(OPERATOR)));
+    for (const [service, { owns = [], reads = [] }] of Object.entries(ROWS)) {
+      const seen = new Streams(await as(service));
+      for (const { name } of owns) expect(await seen.state(name)).toMatchObject({ lastSeq: 0 });
+      for (const { stream, durable } of reads)
+        expect((await (await seen.consumer(stream.name, durable)).info()).name).toBe(durable);
+    }
   });
 
   test.each(attacks)("nobody $attack", async ({ does, by, unlike }) => {

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import type { Command } from "@tollbooth/shared/contract";
 import { ROOT } from "../checkout.ts";
 import { isTest, readSources } from "../sources.ts";
-import { OPERATOR, ourUsers, reporterMay, ROWS } from "./permissions.ts";
+import { INTEGRATOR, OPERATOR, ourUsers, reporterMay, ROWS } from "./permissions.ts";
 import { printUsers } from "./users-file.ts";
 
 const ROOM = "tools/src/broker/permissions.ts";
@@ -37,14 +37,12 @@ test.each(services)("what the programs of %s ask of others is in its row", async
   expect(missing, `the row of ${service} in ${ROOM} does not name it`).toEqual([]);
 });
 
-test("a service that asks nobody may tell its facts, tend its stream, ask how they fared, and answer from its queue", () => {
+test("a service that asks nobody may tell its facts, look at its stream, ask how they fared, and answer from its queue", () => {
   expect(users.get("coupons")).toEqual({
     publish: [
       "credits.event.outcomes",
       "coupon.redeemed",
       "$JS.API.STREAM.INFO.COUPONS",
-      "$JS.API.STREAM.CREATE.COUPONS",
-      "$JS.API.STREAM.UPDATE.COUPONS",
       "$JS.API.CONSUMER.INFO.COUPONS.credits-coupons",
     ],
     subscribe: ["_INBOX_coupons.>", "coupons.> coupons", "$SRV.*", "$SRV.*.coupons", "$SRV.*.coupons.*"],
@@ -56,6 +54,24 @@ test("a reporter may report as one source, ask what became of it, and hear the a
   expect(reporterMay("chat")).toEqual({
     publish: ["usage.report.chat", "usage.event.outcomes"],
     subscribe: ["_INBOX_reporter-chat.>"],
+    answers: false,
+  });
+});
+
+test("an integrator may set credits aside, ask prices, have chats sent, and hear the answers", () => {
+  expect(users.get(INTEGRATOR)).toEqual({
+    publish: [
+      "credits.check",
+      "credits.hold.create",
+      "credits.hold.capture",
+      "credits.hold.release",
+      "usage.prices.get",
+      "usage.cost",
+      "openrouter.free-model",
+      "openrouter.markup",
+      "openrouter.route",
+    ],
+    subscribe: ["_INBOX_integrator.>"],
     answers: false,
   });
 });

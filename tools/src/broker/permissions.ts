@@ -7,9 +7,10 @@ import { commands, events } from "@tollbooth/shared/contracts/all";
 import { explainUsage } from "@tollbooth/shared/contracts/explain";
 import { checkBalance } from "@tollbooth/shared/contracts/credits";
 import { listModels, openExchange, takeExchange } from "@tollbooth/shared/contracts/exchanges";
-import { createHold, releaseHold } from "@tollbooth/shared/contracts/holds";
+import { captureHold, createHold, releaseHold } from "@tollbooth/shared/contracts/holds";
 import { getPrice, importPrices, quoteCost } from "@tollbooth/shared/contracts/prices";
 import { trackUsage, usageEventOutcomes } from "@tollbooth/shared/contracts/usage";
+import { freeModel, modelMarkup, routeChat } from "@tollbooth/shared/contracts/openrouter";
 import { inboxOf } from "@tollbooth/shared/nkeys";
 import { streams, type Stream } from "@tollbooth/shared/streams";
 import type { Service } from "../service.ts";
@@ -25,7 +26,7 @@ export interface Permissions {
 interface Row {
   /** What it asks of other services. How its own facts fared it may ask anyway: that follows from what it owns. */
   readonly asks?: readonly Command[];
-  /** The streams that it makes. */
+  /** The streams that it tells its facts on, or has its reports in. An operator makes them: streams.ts. */
   readonly owns?: readonly Stream[];
   /** The streams that it reads, and its name there. */
   readonly reads?: readonly { readonly stream: Stream; readonly durable: string; readonly subject: string }[];
@@ -38,7 +39,7 @@ const ROUTED = Object.values(commands)
 
 // prettier-ignore
 export const ROWS: Readonly<Record<Service, Row>> = {
-  gateway: { asks: [...ROUTED, listModels, openExchange, takeExchange] },
+  gateway: { asks: [...ROUTED, checkBalance, listModels, openExchange, takeExchange] },
   credits: { asks: [explainUsage], owns: [streams.credits], reads: [confirmed(streams.usage), confirmed(streams.coupons)] },
   usage:   { owns: [streams.usageReports, streams.usage], reads: [{ stream: streams.usageReports, durable: "usage", subject: streams.usageReports.subjects[0] }] },
   coupons: { owns: [streams.coupons] },
@@ -48,10 +49,29 @@ export const ROWS: Readonly<Record<Service, Row>> = {
 /** Whoever looks after the platform: he asks everything and sees every fact, and makes or answers none. */
 export const OPERATOR = "operator";
 
-/** The permissions of our services and of the operator, by their names. */
+/** A service of the platform's that is not Tollbooth's own: it sets credits aside, asks prices, sends chats on users' keys. */
+export const INTEGRATOR = "integrator";
+
+/** What it tells of use it reports as a reporter: here it could name any source. */
+// prettier-ignore
+const INTEGRATOR_ASKS = [
+  checkBalance, createHold, captureHold, releaseHold,
+  getPrice, quoteCost,
+  freeModel, modelMarkup, routeChat,
+];
+
+/** The permissions of our services, of the operator and of the integrator, by their names. */
 export function ourUsers(): ReadonlyMap<string, Permissions> {
   const services = Object.entries(ROWS).map(([service, row]) => [service, serviceMay(service, row)] as const);
-  return new Map([...services, [OPERATOR, operatorMay()]]);
+  return new Map([...services, [OPERATOR, operatorMay()], [INTEGRATOR, integratorMay()]]);
+}
+
+function integratorMay(): Permissions {
+  return {
+    publish: INTEGRATOR_ASKS.map(({ subject }) => subject),
+    subscribe: [inboxSubject(INTEGRATOR)],
+    answers: false,
+  };
 }
 
 /** The name of the user that reports usage as this source. */
@@ -103,22 +123,21 @@ function operatorMay(): Permissions {
   };
 }
 
-/** A stream is made, changed and looked at by its owner; the confirmer looks at its reader too. Nobody empties or deletes it. */
+/**
+ * A stream is looked at by its owner, and so is its reader by the confirmer. Whoever might make it could also have it take in
+ * what others ask, and send that on.
+ */
 function streamApi({ name, confirmedBy }: Stream): string[] {
   const looks = confirmedBy === undefined ? [] : [`$JS.API.CONSUMER.INFO.${name}.${confirmedBy.durable}`];
-  return [...["INFO", "CREATE", "UPDATE"].map((verb) => `$JS.API.STREAM.${verb}.${name}`), ...looks];
+  return [`$JS.API.STREAM.INFO.${name}`, ...looks];
 }
 
 /**
  * A message is acknowledged as an answer to it, once. With a right to `$JS.ACK` beside that, the broker would never strike
  * out the answer that it also allows, and look through all of them at every message: most of its time, measured.
  */
-function consumerApi({ stream: { name }, durable, subject }: NonNullable<Row["reads"]>[number]): string[] {
-  return [
-    `$JS.API.CONSUMER.INFO.${name}.${durable}`,
-    `$JS.API.CONSUMER.CREATE.${name}.${durable}.${subject}`,
-    `$JS.API.CONSUMER.MSG.NEXT.${name}.${durable}`,
-  ];
+function consumerApi({ stream: { name }, durable }: NonNullable<Row["reads"]>[number]): string[] {
+  return [`$JS.API.CONSUMER.INFO.${name}.${durable}`, `$JS.API.CONSUMER.MSG.NEXT.${name}.${durable}`];
 }
 
 function confirmed(stream: Stream & Required<Pick<Stream, "confirmedBy">>) {

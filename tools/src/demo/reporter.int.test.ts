@@ -35,7 +35,8 @@ function reporterOf(source: string) {
 
 /** The messages of a source that the stream keeps. */
 async function messagesOf(source: string, count: number): Promise<Delivery[]> {
-  const consumer = await streams.ensureConsumer(all.usageReports.name, `test-${source}`, `usage.report.${source}`);
+  await streams.ensureConsumer(all.usageReports.name, `test-${source}`, `usage.report.${source}`);
+  const consumer = await streams.consumer(all.usageReports.name, `test-${source}`);
   const found: Delivery[] = [];
   for await (const message of pull(consumer, count, WITHIN_MS, AbortSignal.timeout(WITHIN_MS))) found.push(message);
   return found;

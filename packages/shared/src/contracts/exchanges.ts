@@ -1,6 +1,6 @@
 /** Exchanges: requests that the gateway carries to OpenRouter and whose answer comes in parts, as it is made. */
 import { z } from "zod";
-import { command, Id } from "../contract.ts";
+import { command, EventId, Id } from "../contract.ts";
 import { PriceText } from "../money.ts";
 import { quoteCost } from "./prices.ts";
 
@@ -15,6 +15,7 @@ export const openExchange = command({
   summary: "Asks OpenRouter in the caller's name, metered: his own key or his credits pay; the answer is then taken",
   access: ["user", "service"],
   input: z.strictObject({
+    request_id: EventId.describe("The name of the request: what came under it before is not asked again."),
     kind: z.enum(["chat", "embeddings"]),
     key: Payer.optional().describe("Who has to pay; without it the user's own key where he has connected one."),
     body: z.string().max(BODY_MAX_CHARACTERS).describe("What OpenRouter is asked, as it came: JSON."),

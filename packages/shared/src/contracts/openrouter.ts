@@ -110,6 +110,22 @@ export const setOpenRouterSettings = command({
   faults: ["idempotency_conflict", "idempotency_key_expired"],
 });
 
+export const syncModels = command({
+  subject: "openrouter.models.sync",
+  summary: "Fetches OpenRouter's models and prices now; what changed holds from now on",
+  access: ["admin"],
+  http: { method: "post", path: "/models/sync" },
+  input: z.strictObject({}),
+  output: z.object({
+    models: z.number().int().describe("Models that OpenRouter lists."),
+    priced: z.number().int().describe("Those that have a price; where it varies there is none."),
+    changed: z.number().int(),
+    quarantined: z.number().int().describe("Prices that wait for an operator."),
+    refused: z.number().int().describe("Prices that could not be read."),
+  }),
+  faults: ["idempotency_conflict", "idempotency_key_expired"],
+});
+
 // ---- what services ask ------------------------------------------------------------------------------------
 
 const { is_free, markup_class, markup_rate } = quoteCost.output.shape;

@@ -77,12 +77,13 @@ export const PriceRow = z
 
 export const importPrices = command({
   subject: "usage.prices.import",
-  summary: "Takes over a provider's price list; what did not change stays, a bad price is refused by itself",
+  summary: "Takes over a provider's price list; what did not change stays, a bad price is refused or waits by itself",
   access: ["service"],
   input: z.strictObject({ service: Id, source: Id, prices: z.array(z.unknown().meta({ wire: PriceSheet })).max(5000) }),
   output: z.object({
     changed: Whole,
     unchanged: Whole,
+    quarantined: Whole.describe("Prices that wait for an operator: negative ones, and what rises more than tenfold."),
     refused: z.array(z.object({ index: Whole, detail: z.string() })),
   }),
   faults: [],
@@ -97,6 +98,33 @@ export const setPrice = command({
   faults: [],
 });
 
+export const listQuarantine = command({
+  subject: "usage.prices.quarantine",
+  summary: "Listed prices that are not believed until an operator accepts them, or a list has others",
+  access: ["admin"],
+  input: z.strictObject({}),
+  output: z.array(
+    z.object({
+      service: z.string(),
+      model: z.string().nullable(),
+      source: z.string(),
+      reason: z.string(),
+      seen_at: Moment.describe("When a list first had it."),
+      sheet: z.unknown().meta({ wire: PriceSheet }),
+    }),
+  ),
+  faults: [],
+});
+
+export const acceptPrice = command({
+  subject: "usage.prices.accept",
+  summary: "Takes over a price that waits in quarantine, from now on",
+  access: ["admin"],
+  input: z.strictObject({ service: Id, model: Id.optional() }),
+  output: PriceRow,
+  faults: ["not_found"],
+});
+
 export const getPrice = command({
   subject: "usage.prices.get",
   summary: "The price in force for a model, now or at another time",
@@ -109,8 +137,14 @@ export const getPrice = command({
 export const priceHistory = command({
   subject: "usage.prices.history",
   summary: "Every row that a model was, is or will be priced by, latest first",
-  access: ["service"],
-  input: z.strictObject({ service: Id, model: Id.optional(), limit: Count(1, 500, 100) }),
+  access: ["user", "service"],
+  // The slashes of a model's name are written %2F: it is one segment.
+  http: { method: "get", path: "/models/{model}/prices" },
+  input: z.strictObject({
+    service: Id.default("openrouter").describe("Whose model it is."),
+    model: Id.optional(),
+    limit: Count(1, 500, 100).describe("Most rows."),
+  }),
   output: z.array(PriceRow),
   faults: [],
 });

@@ -82,8 +82,10 @@ export async function reloadNats({ storeDir, logFile }: Pick<NatsOptions, "store
   if (pid === undefined) return false;
   const { size } = await stat(logFile);
   send(pid, "SIGHUP");
-  const hasRead = async () => (await tail(logFile, size)).includes("Reloaded server configuration");
-  if (await until(hasRead, RELOADED_WITHIN_MS)) return true;
+  const hasSaid = async (what: string) => (await tail(logFile, size)).includes(what);
+  const [read, refused] = ["Reloaded server configuration", "Failed to reload server configuration"];
+  await until(async () => (await hasSaid(read)) || (await hasSaid(refused)), RELOADED_WITHIN_MS);
+  if (await hasSaid(read)) return true;
   throw new Error(`The broker did not read its users anew. ${await tail(logFile, size)}`.trim());
 }
 

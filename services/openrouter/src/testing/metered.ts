@@ -1,4 +1,5 @@
 /** Metered requests as the gateway makes them, with usage and credits that a test can look into. */
+import { randomUUID } from "node:crypto";
 import type { Bus } from "@tollbooth/shared/bus";
 import { answeredBy } from "@tollbooth/shared/contract";
 import { openExchange, takeExchange } from "@tollbooth/shared/contracts/exchanges";
@@ -23,13 +24,14 @@ export interface Wish {
   readonly max_tokens?: number;
   readonly plugins?: readonly object[];
   readonly stream?: boolean;
+  readonly service_tier?: string;
   /** Words that the fake OpenRouter knows. */
   readonly user?: string;
 }
 
 export interface More {
   readonly key?: "byok" | "managed";
-  readonly idempotencyKey?: string;
+  readonly requestId?: string;
 }
 
 interface Opened {
@@ -49,9 +51,15 @@ export async function openMetered() {
     usage.told = [];
   });
   let made = 0;
+  /** How his requests stand, save those that came to nothing. */
   const stateOf = async (userId: string) => {
     const row = z.object({ state: z.string() });
-    return (await db.many(row, sql`select state from routed_requests where user_id = ${userId}`)).map((it) => it.state);
+    return (
+      await db.many(
+        row,
+        sql`select state from routed_requests where user_id = ${userId} and request_id !~ '^(refused|lost):'`,
+      )
+    ).map((it) => it.state);
   };
   return {
     ...service,
@@ -83,11 +91,11 @@ export async function openMetered() {
 function asking(bus: Bus) {
   const take = (userId: string, { exchange_id, process }: Opened, left = false) =>
     bus.ask(answeredBy(takeExchange, process), { exchange_id, left }, { caller: plain(userId) });
-  const open = (userId: string, wish: Wish = {}, { key, idempotencyKey }: More = {}): Promise<Opened> => {
+  const open = (userId: string, wish: Wish = {}, { key, requestId }: More = {}): Promise<Opened> => {
     const messages = [{ role: "user", content: "x".repeat(40) }];
     const body = JSON.stringify({ model: MODEL, messages, max_tokens: 3, ...wish });
-    const ask = { caller: plain(userId), ...(idempotencyKey !== undefined && { idempotencyKey }) };
-    return bus.ask(openExchange, { kind: "chat", body, ...(key && { key }) }, ask);
+    const request_id = requestId ?? randomUUID();
+    return bus.ask(openExchange, { request_id, kind: "chat", body, ...(key && { key }) }, { caller: plain(userId) });
   };
   /** The whole answer. */
   const chat = async (userId: string, wish: Wish = {}, more: More = {}) => {

@@ -9,6 +9,7 @@ import { testNats } from "@tollbooth/shared/testing/nats";
 import { testDatabase } from "@tollbooth/shared/testing/postgres";
 import type { z } from "zod";
 import { startFakeOpenRouter } from "../fake.ts";
+import { Catalogue } from "../catalogue.ts";
 import { endpoints } from "../handlers.ts";
 import { Exchanges } from "../exchanges.ts";
 import type { Metering } from "../settling.ts";
@@ -49,7 +50,8 @@ export async function openOpenRouter(): Promise<TestOpenRouter> {
   const metering = await meteringOn({ db, bus, log, url: fake.url });
   const { vault, openRouter } = metering;
   const exchanges = new Exchanges();
-  await bus.serve("openrouter", endpoints(metering, exchanges));
+  const catalogue = new Catalogue({ openRouter, bus, listing: metering.listing, log });
+  await bus.serve("openrouter", endpoints(metering, exchanges, catalogue));
   return {
     db,
     bus,

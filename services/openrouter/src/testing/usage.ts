@@ -69,7 +69,7 @@ export async function pretendUsage(bus: Bus): Promise<PretendedUsage> {
     handle(importPrices, async ({ prices }) => {
       refuse();
       usage.listed += prices.length;
-      return { changed: prices.length, unchanged: 0, refused: [] };
+      return { changed: prices.length, unchanged: 0, quarantined: 0, refused: [] };
     }),
   ]);
   return usage;

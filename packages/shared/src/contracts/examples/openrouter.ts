@@ -40,11 +40,16 @@ export const openRouterExamples: Examples = {
   ),
   ...asked(openrouter.getOpenRouterSettings, {}, SETTINGS),
   ...asked(openrouter.setOpenRouterSettings, { auto_clamp: true }, SETTINGS),
+  ...asked(openrouter.syncModels, {}, { models: 421, priced: 416, changed: 3, quarantined: 1, refused: 0 }),
   ...asked(openrouter.modelMarkup, MODEL, { ...MODEL, markup_class: "budget", markup_rate: "0.05" }),
   ...asked(openrouter.freeModel, MODEL, { ...MODEL, is_free: false }),
   ...asked(
     exchanges.openExchange,
-    { kind: "chat", body: '{"model":"openai/gpt-4o-mini","messages":[{"role":"user","content":"Say something."}]}' },
+    {
+      request_id: "5d1ff82c-9ad0-4cf8-a7a2-07f8b6f3f1d5",
+      kind: "chat",
+      body: '{"model":"openai/gpt-4o-mini","messages":[{"role":"user","content":"Say something."}]}',
+    },
     { exchange_id: EXCHANGE, process: "3a2f9c0e-2b7d-4a53-9f0e-6f3d4f5b8a11" },
   ),
   ...asked(

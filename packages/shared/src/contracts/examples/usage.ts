@@ -136,9 +136,21 @@ export const usageExamples: Examples = {
     {
       changed: 1,
       unchanged: 0,
+      quarantined: 0,
       refused: [],
     },
   ),
+  ...asked(prices.listQuarantine, {}, [
+    {
+      service: "openrouter",
+      model: MODEL,
+      source: "openrouter-models",
+      reason: "input_token would rise from 0.00000015 to 0.00015",
+      seen_at: NOW,
+      sheet: { model: MODEL, rates: [{ unit: "input_token", price: "0.00015" }] },
+    },
+  ]),
+  ...asked(prices.acceptPrice, { service: "openrouter", model: MODEL }, { ...PRICE, source: "openrouter-models" }),
   ...asked(prices.setPrice, { service: "openrouter", model: MODEL, rates: RATES }, { ...PRICE, source: "ops" }),
   ...asked(prices.getPrice, { service: "openrouter", model: MODEL }, PRICE),
   ...asked(prices.priceHistory, { service: "openrouter", model: MODEL }, [PRICE]),

@@ -1,0 +1,163 @@
+/** What an operator does with messages that could not be applied, on a platform of his own: he waits for nobody else's. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { getBalance, listTransactions } from "@tollbooth/shared/contracts/credits";
+import { setPrice } from "@tollbooth/shared/contracts/prices";
+import { trackUsage } from "@tollbooth/shared/contracts/usage";
+import { openDb, type Db } from "@tollbooth/shared/db";
+import { until } from "@tollbooth/shared/local/condition";
+import { sql } from "@tollbooth/shared/sql";
+import { Streams, streams as allStreams } from "@tollbooth/shared/streams";
+import { testFolder } from "@tollbooth/shared/testing/find";
+import { ADMIN, testBus } from "./harness/bus.ts";
+import { Person, somebody } from "./harness/person.ts";
+import { openPlatform, superuserUrl } from "./harness/platform.ts";
+import { npmRun, tool } from "./harness/tool.ts";
+
+const own = await openPlatform("dlq");
+const empty = await testFolder("empty");
+const { reach, folder: home } = own;
+const { bus } = await testBus(reach);
+const WITHIN_MS = 10_000;
+let db: Record<"credits" | "usage", Db>;
+
+beforeAll(async () => {
+  const open = async (of: "credits" | "usage") =>
+    openDb({ url: await superuserUrl(home, of), name: "e2e", poolMax: 1 });
+  db = { credits: await open("credits"), usage: await open("usage") };
+});
+afterAll(async () => {
+  await Promise.all([db.credits.close(), db.usage.close()]);
+  await own.close();
+  await empty.remove();
+});
+
+function user(): Promise<Person> {
+  return Person.of(somebody(), ["user"], reach);
+}
+
+async function becomes(someone: Person, balance: string): Promise<void> {
+  expect(await until(async () => (await someone.ok(getBalance)).balance === balance, WITHIN_MS)).toBe(true);
+}
+
+describe("npm run dlq", () => {
+  test("shows a report without a price, and drives it again when it has one", async () => {
+    const [someone, source, model] = [await user(), somebody("reporter"), somebody("model")];
+    const body = JSON.stringify({ user_id: someone.sub, event_id: "e1", service: "chat", model, input_tokens: 1000 });
+    const { name } = allStreams.usageReports;
+    await new Streams(bus).publish(name, `usage.report.${source}`, somebody("message"), {}, body);
+    const letters = async () =>
+      JSON.parse((await tool(home, "dlq", "list", "--json")).out) as { id: string; service: string; subject: string }[];
+    expect(await until(async () => (await letters()).length === 1, WITHIN_MS)).toBe(true);
+    const [letter] = await letters();
+    expect(letter).toMatchObject({ service: "usage", subject: `usage.report.${source}`, body });
+    const named = `usage/${letter?.id}`;
+
+    const listed = await npmRun(home, "dlq");
+    expect(listed.code).toBe(0);
+    for (const word of [named, `usage.report.${source}`, "no price is known", "1 waiting"])
+      expect(listed.out).toContain(word);
+    const shown = await tool(home, "dlq", "show", named);
+    expect([shown.code, shown.out]).toEqual([0, expect.stringContaining(`\n\n${body}\n`)]);
+    expect(await tool(home, "dlq", "redrive", named)).toMatchObject({
+      code: 1,
+      out: expect.stringContaining(`${named} refused: no price is known`) as string,
+    });
+
+    await bus.ask(setPrice, { service: "chat", model, rates: [{ unit: "input_token", price: "0.001" }] }, ADMIN);
+    expect(await tool(home, "dlq", "redrive", "--all")).toMatchObject({ code: 0, out: `${named} recorded\n` });
+    await becomes(someone, "3.850000000000");
+    expect(await tool(home, "dlq")).toMatchObject({ code: 0, out: "No dead letter waits.\n" });
+    expect(await tool(home, "dlq", "redrive", named)).toMatchObject({ code: 1, out: `${named} unknown\n` });
+  });
+
+  test("shows a charge that could not be posted, and posts it once when it can", async () => {
+    const [someone, poison] = [await user(), somebody("service")];
+    await someone.ok(getBalance);
+    const constrain = (how: string) => db.credits.run({ text: `alter table credit_transactions ${how}`, values: [] });
+    await constrain(`add constraint no_poison check (service <> '${poison}') not valid`);
+    const { id } = await someone.ok(trackUsage, { service: poison, cost: "1" });
+    const letters = async () =>
+      JSON.parse((await tool(home, "dlq", "--json")).out) as { id: string; service: string; headers: object }[];
+    expect(await until(async () => (await letters()).length === 1, WITHIN_MS)).toBe(true);
+    const [letter] = await letters();
+    expect(letter).toMatchObject({ service: "credits", subject: "usage.tracked", headers: { "ce-id": id } });
+    const audited = await tool(home, "audit", "--wait", "1");
+    expect([audited.code, audited.out]).toEqual([
+      1,
+      expect.stringContaining(`credits: dead letter ${letter?.id} on usage.tracked`),
+    ]);
+
+    const named = `credits/${letter?.id}`;
+    expect(await tool(home, "dlq", "redrive", named)).toMatchObject({
+      code: 1,
+      out: expect.stringContaining(`${named} refused: `) as string,
+    });
+    await constrain("drop constraint no_poison");
+    const driven = await tool(home, "dlq", "redrive", named, "--json");
+    expect([driven.code, JSON.parse(driven.out)]).toEqual([
+      0,
+      [{ service: "credits", id: letter?.id, status: "recorded" }],
+    ]);
+    await becomes(someone, "4.000000000000");
+    expect(await someone.ok(listTransactions, { transaction_type: "usage" })).toHaveLength(1);
+    expect((await tool(home, "audit")).code).toBe(0);
+  });
+
+  test("puts away what can never be applied, with who and why, and the audit is at peace", async () => {
+    const [someone, poison] = [await user(), somebody("service")];
+    await someone.ok(getBalance);
+    const constrain = (how: string) => db.credits.run({ text: `alter table credit_transactions ${how}`, values: [] });
+    await constrain(`add constraint no_poison check (service <> '${poison}') not valid`);
+    await someone.ok(trackUsage, { service: poison, cost: "1" });
+    const { name } = allStreams.usageReports;
+    await new Streams(bus).publish(name, `usage.report.${poison}`, somebody("message"), {}, "nonsense");
+    const letters = async () =>
+      JSON.parse((await tool(home, "dlq", "--json")).out) as { id: string; service: string }[];
+    expect(await until(async () => (await letters()).length === 2, WITHIN_MS)).toBe(true);
+    const named = (await letters()).map(({ id, service }) => `${service}/${id}`);
+    expect((await tool(home, "audit", "--wait", "1")).code).toBe(1);
+
+    const put = await tool(home, "dlq", "discard", ...named, "--reason", "a test of ours", "--by", "ann");
+    expect([put.code, put.out]).toEqual([0, named.map((each) => `${each} discarded\n`).join("")]);
+    expect(await letters()).toEqual([]);
+    expect((await tool(home, "audit")).code).toBe(0);
+    for (const owner of ["usage", "credits"] as const)
+      expect(
+        await db[owner].many(
+          z.object({ by: z.string(), why: z.string() }),
+          sql`select discarded_by as by, discarded_for as why from dead_letters where discarded_at is not null`,
+        ),
+      ).toEqual([{ by: "ann", why: "a test of ours" }]);
+
+    await constrain("drop constraint no_poison");
+    for (const again of ["redrive", "discard"]) {
+      const args = again === "discard" ? ["--reason", "again"] : [];
+      expect(await tool(home, "dlq", again, ...named, ...args)).toMatchObject({
+        code: 1,
+        out: named.map((each) => `${each} unknown\n`).join(""),
+      });
+    }
+    expect((await someone.ok(getBalance)).balance).toBe("5.000000000000");
+  });
+
+  test("says in one sentence what it cannot do", async () => {
+    const sentence = async (folder: string, ...args: string[]) => {
+      const { code, out, err } = await tool(folder, "dlq", ...args);
+      return `${code} ${out}${err}`;
+    };
+    expect(await sentence(home, "redrive")).toBe("1 Name the letters to drive again, or say --all.\n");
+    expect(await sentence(home, "redrive", "usage/1", "--all")).toBe(
+      "1 Name the letters to drive again, or say --all.\n",
+    );
+    expect(await sentence(home, "redrive", "nonsense")).toBe("1 A letter is named usage/7 or credits/7.\n");
+    expect(await sentence(home, "show", "nonsense")).toContain("A letter is named usage/7 or credits/7.");
+    expect(await sentence(home, "show", "usage/999")).toBe(
+      "1 usage/999 does not wait: it never was, was driven again, or put away.\n",
+    );
+    expect(await sentence(empty.folder)).toMatch(/^1 There is no platform here yet:/);
+    expect(await sentence(home, "discard", "usage/1")).toContain("required option '--reason <text>' not specified");
+    const help = await tool(home, "dlq", "--help");
+    expect([help.code, help.out]).toEqual([0, expect.stringMatching(/list.*show.*redrive/s)]);
+  });
+});

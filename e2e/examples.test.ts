@@ -1,5 +1,5 @@
 /** The examples, run as their first lines say. What their interpreter is missing for is skipped aloud. */
-import { execFile, spawnSync } from "node:child_process";
+import { execFile, execFileSync, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { afterAll, describe, expect, inject, test } from "vitest";
 import { listTransactions } from "@tollbooth/shared/contracts/credits";
@@ -75,6 +75,26 @@ describe.runIf(isPermitted)("a reporter", () => {
     expect(await run("python3 python/report.py", [natsUrl, seed, ...kept, "--id", "later"])).toBe("confirmed");
     await charged(user, 2);
   });
+
+  test.runIf(hasPython)(
+    "in Python asks about every event that it keeps, however many older ones nobody knows",
+    async () => {
+      const user = await newUser();
+      const file = join(folder, "many.sqlite");
+      const onFile = (statement: string) =>
+        execFileSync("python3", ["-c", `import sqlite3; db = sqlite3.connect("${file}"); ${statement}; db.commit()`], {
+          encoding: "utf8",
+        });
+      const kept = ["--user", user.sub, "--kept", file];
+      await run("python3 python/report.py", [natsUrl, seed, ...kept, "--id", "first"]);
+      const row = `[("nobody", f"lost-{i}", "{}", 1, 1e12) for i in range(501)]`;
+      onFile(`db.executemany("insert into kept values (?, ?, ?, ?, ?)", ${row})`);
+      const late = run("python3 python/report.py", [natsUrl, seed, ...kept, "--id", "late", "--wait", "5"]);
+      await expect(late).rejects.toThrow("not confirmed yet");
+      expect(onFile(`print(db.execute("select count(*) from kept").fetchone()[0])`)).toBe("501\n");
+      await charged(user, 2);
+    },
+  );
 
   test.runIf(hasPython)("of LiteLLM reports each successful request", async () => {
     const user = await newUser();

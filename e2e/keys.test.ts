@@ -100,7 +100,7 @@ test("a key is in no log, stream, trace, answer or row, and on no page of the di
   await bus.ask(routeChat, { user_id: user.sub, request_id: "canary", chat: CHAT }, SERVICE);
   expect(await until(async () => (await user.ok(usageSummary)).total_events === 1, WITHIN_MS)).toBe(true);
 
-  const said = [await dump(), collector.received(), ...answers.map(({ text }) => text)].join("\n");
+  const said = [await dump(), collector.received.join("\n"), ...answers.map(({ text }) => text)].join("\n");
   // What is looked for elsewhere would be found: the user's name is.
   expect([said.includes(user.sub), (await filesWith(user.sub, folder)).length > 0]).toEqual([true, true]);
   for (const secret of [key, refused].map((each) => each.slice("sk-or-v1-".length))) {

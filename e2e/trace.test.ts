@@ -4,16 +4,22 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { getBalance } from "@tollbooth/shared/contracts/credits";
 import { trackUsage } from "@tollbooth/shared/contracts/usage";
 import { until } from "@tollbooth/shared/local/condition";
+import { freePort } from "@tollbooth/shared/local/ports";
 import { Streams, streams as allStreams } from "@tollbooth/shared/streams";
 import { signToken } from "../tools/src/jwt.ts";
 import { readKept } from "../tools/src/kept.ts";
 import { testBus } from "./harness/bus.ts";
-import { startCollector, type Span } from "./harness/collector.ts";
-import { Person, somebody } from "./harness/person.ts";
+import { passOn, startCollector, type Span } from "./harness/collector.ts";
+import { scrape } from "./harness/metrics.ts";
+import { Person, somebody, visit } from "./harness/person.ts";
 import { openPlatform } from "./harness/platform.ts";
+import { startTool } from "./harness/start.ts";
 
 const collector = await startCollector();
+const metricsPorts = [await freePort(), await freePort()] as const;
 const own = await openPlatform("trace", {
+  USAGE_METRICS_PORT: String(metricsPorts[0]),
+  CREDITS_METRICS_PORT: String(metricsPorts[1]),
   OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
   OTEL_BSP_SCHEDULE_DELAY: "100",
   LOG_LEVEL: "debug",
@@ -137,6 +143,33 @@ describe("the walk of POST /usage/track", () => {
   });
 });
 
+test("npm run trace prints a request as a tree, with where its time went", async () => {
+  const { id, traceparent } = newTrace();
+  const user = await Person.of(somebody(), ["user"], own.reach);
+  await user.ok(trackUsage, { service: "chat", cost: "1" }, { traceparent });
+  await spansOf(id);
+  const port = await freePort();
+  const trace = startTool("trace", ["--port", String(port)], {});
+  const url = `http://127.0.0.1:${port}`;
+  expect(await until(() => trace.said().includes(`Receiving spans at ${url}`), WITHIN_MS)).toBe(true);
+  for (const body of collector.received.filter((text) => text.includes(id))) expect(await passOn(url, body)).toBe(200);
+  expect(await passOn(url, "nonsense")).toBe(400);
+  trace.process.kill("SIGINT");
+  expect(await trace.ended).toBe(0);
+  const told = trace.said().split(`trace ${id}\n`)[1]?.split("\n\n")[0]?.trimEnd().split("\n") ?? [];
+  const tree = told.map((line) => / {2}( *\w+: (?:sql|.*))/.exec(line.replace(/sql .*/, "sql"))?.[1]);
+  expect(tree.filter((line, i) => line !== tree[i - 1])).toEqual([
+    "gateway: POST /api/v1/credits/usage/track",
+    "  gateway: ask usage.track",
+    "    usage: answer usage.track",
+    "      usage: sql",
+    "      usage: publish usage.tracked",
+    "        credits: process usage.tracked",
+    "          credits: sql",
+  ]);
+  for (const line of told) expect(line).toMatch(/^ *\d+\.\d +\d+\.\d {2}/);
+});
+
 test("a request without a trace begins one", async () => {
   const user = await Person.of(somebody(), ["user"], own.reach);
   const before = new Set(collector.spans);
@@ -189,7 +222,7 @@ test("a message that is buried is in the log under its reporter's trace", async 
   expect(await until(isLogged, WITHIN_MS)).toBe(true);
 });
 
-test("no token, key or password is in any span or log", async () => {
+test("no token, key or password is in any span, log or metric", async () => {
   const key = `sk-or-v1-${"c0ffee".repeat(10)}`;
   const token = await signToken(own.reach.signing, somebody(), ["user"], 600);
   const foreign = await signToken({ ...own.reach.signing, secret: "another".repeat(8) }, somebody(), ["user"], 600);
@@ -211,7 +244,9 @@ test("no token, key or password is in any span or log", async () => {
   const secrets = { key, token, foreign, jwt: own.reach.signing.secret, ...kept?.passwords };
   expect(Object.values(secrets).filter((secret) => secret.length < 20)).toEqual([]);
   expect(kept?.passwords.credits).toBeDefined();
-  const said = [collector.received(), ...(await Promise.all(SERVICES.map(logOf)))].join("\n");
+  const metrics = [(await visit("/metrics", own.reach)).text, ...(await Promise.all(metricsPorts.map(scrape)))];
+  for (const text of metrics) expect(text).toContain("tollbooth_");
+  const said = [...collector.received, ...metrics, ...(await Promise.all(SERVICES.map(logOf)))].join("\n");
   expect(said).toContain("invalid_request");
   expect(Object.entries(secrets).filter(([, secret]) => said.includes(secret))).toEqual([]);
 });

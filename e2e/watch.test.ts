@@ -1,15 +1,13 @@
-import { spawn } from "node:child_process";
-import { join } from "node:path";
-import { afterAll, expect, onTestFinished, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { getBalance } from "@tollbooth/shared/contracts/credits";
 import { openDb } from "@tollbooth/shared/db";
 import { until } from "@tollbooth/shared/local/condition";
 import { freePort } from "@tollbooth/shared/local/ports";
 import { sql } from "@tollbooth/shared/sql";
-import { ROOT } from "../tools/src/checkout.ts";
 import { scrape } from "./harness/metrics.ts";
 import { Person, somebody } from "./harness/person.ts";
 import { openPlatform, superuserUrl, unset } from "./harness/platform.ts";
+import { startTool } from "./harness/start.ts";
 import { tool } from "./harness/tool.ts";
 
 const own = await openPlatform("watch");
@@ -17,29 +15,11 @@ afterAll(() => own.close());
 const { platform, reach, folder: home } = own;
 const WITHIN_MS = 20_000;
 
-interface Watch {
-  /** The lines that it printed so far. */
-  readonly lines: () => readonly string[];
-  readonly interrupt: () => void;
-  readonly ended: Promise<number | string>;
-}
-
-function watched(settings: NodeJS.ProcessEnv, ...args: string[]): Watch {
-  const child = spawn(process.execPath, [join(ROOT, "tools/dist/audit.js"), "--watch", "--every", "0.2", ...args], {
-    env: { ...unset(), ...settings, TOLLBOOTH_HOME: home },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let said = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (text: Buffer) => (said += text.toString()));
-  const ended = new Promise<number | string>((resolve) => {
-    child.once("close", (code, signal) => resolve(code ?? signal ?? "unknown"));
-  });
-  onTestFinished(async () => {
-    child.kill("SIGKILL");
-    await ended;
-  });
-  const lines = () => said.split("\n").slice(0, -1);
-  return { lines, interrupt: () => void child.kill("SIGINT"), ended };
+function watched(settings: NodeJS.ProcessEnv, ...args: string[]) {
+  const env = { ...unset(), ...settings, TOLLBOOTH_HOME: home };
+  const watch = startTool("audit", ["--watch", "--every", "0.2", ...args], env);
+  const lines = () => watch.said().split("\n").slice(0, -1);
+  return { lines, interrupt: () => void watch.process.kill("SIGINT"), ended: watch.ended };
 }
 
 test("a watch tells each round in a line and to a scraper, sits out a database that is away, and ends on Ctrl-C", async () => {

@@ -1,4 +1,5 @@
 /** Chats through the proxy, and what OpenRouter billed for them held against what usage and credits have of them. */
+import { setTimeout as pause } from "node:timers/promises";
 import { z } from "zod";
 import { getBalance } from "@tollbooth/shared/contracts/credits";
 import { until } from "@tollbooth/shared/local/condition";
@@ -85,4 +86,30 @@ export async function accountOf({ bus }: World, user_id: string): Promise<{ avai
   const balance = await bus.ask(getBalance, { user_id }, { caller: { sub: "faults", roles: ["admin"] } });
   if (!("held" in balance)) throw new Error("that is a balance of the past");
   return balance;
+}
+
+const LOOK_EVERY_MS = 20;
+
+/** Looks again and again at what a user may spend, as far as credits answer; its end tells the least that was seen. */
+export function watchLeast(world: World, user: string): { end(): Promise<Money> } {
+  const over = new AbortController();
+  const watching = (async () => {
+    let least: Money | undefined;
+    while (!over.signal.aborted) {
+      const available = await accountOf(world, user).then(
+        (account) => account.available,
+        () => undefined,
+      );
+      if (available !== undefined && least?.lt(available) !== true) least = available;
+      await pause(LOOK_EVERY_MS);
+    }
+    if (least === undefined) throw new Error("credits never answered");
+    return least;
+  })();
+  return {
+    end: () => {
+      over.abort();
+      return watching;
+    },
+  };
 }

@@ -1,5 +1,4 @@
 /** Chats through the proxy whose clients hang up, and whose service dies: each bill is charged once, and nobody overdraws. */
-import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, expect, test } from "vitest";
 import { z } from "zod";
 import { allocate, deduct } from "@tollbooth/shared/contracts/credits";
@@ -8,7 +7,7 @@ import { decimal, print } from "@tollbooth/shared/money";
 import { sql } from "@tollbooth/shared/sql";
 import { startFakeOpenRouter } from "../services/openrouter/src/fake.ts";
 import { audit } from "../tools/src/books.ts";
-import { accountOf, chat, settled, settlement, type Ended } from "./chats.ts";
+import { accountOf, chat, settled, settlement, watchLeast, type Ended } from "./chats.ts";
 import { Random, SEED } from "./random.ts";
 import { calm } from "./scenario.ts";
 import { QUIET_WITHIN_MS } from "./traffic.ts";
@@ -88,15 +87,7 @@ test.each([{ dies: false }, { dies: true }])(
     await leaveFor(AFFORDABLE, user);
     const before = fake.billed().length;
     const ends: Ended[] = [];
-    let least = (await accountOf(world(), user)).available;
-    const over = new AbortController();
-    const watching = (async () => {
-      while (!over.signal.aborted) {
-        const { available } = await accountOf(world(), user).catch(() => ({ available: least }));
-        least = available.lt(least) ? available : least;
-        await pause(20);
-      }
-    })();
+    const watch = watchLeast(world(), user);
     const asking = Promise.all(Array.from({ length: ASKED }, async () => ends.push(await askUntilTold(token))));
     if (dies) {
       expect(await until(async () => (await named(user)) >= AFFORDABLE / 2, QUIET_WITHIN_MS)).toBe(true);
@@ -105,8 +96,6 @@ test.each([{ dies: false }, { dies: true }])(
     await asking;
     await settled(world(), [user], SWEPT_WITHIN_MS);
     expect(await calm(world(), performance.now() + QUIET_WITHIN_MS)).toEqual([]);
-    over.abort();
-    await watching;
 
     const found = await settlement(world(), fake.billed().slice(before), [user], BUDGET);
     tell(dies ? "200 chats, kill -9 of openrouter" : "200 chats", ends, found);
@@ -116,7 +105,7 @@ test.each([{ dies: false }, { dies: true }])(
     expect(found.missing.length).toBeLessThanOrEqual(AFFORDABLE / 2);
     expect(found.billed).toBeLessThanOrEqual(AFFORDABLE);
     expect(found.billed).toBeGreaterThanOrEqual(AFFORDABLE / 2);
-    expect(least.isNegative()).toBe(false);
+    expect((await watch.end()).isNegative()).toBe(false);
     // Holds of those that nobody can ask for end by themselves.
     if (dies) await world().platform.restart("credits", { CREDITS_CLOCK_AHEAD_S: String(HOLDS_END_S) });
     const isFree = async () => (await accountOf(world(), user)).held.isZero();

@@ -1,4 +1,4 @@
-/** `npm start` as a person runs it, in a folder that is not the checkout's own. */
+/** `npm start`, and other tools that go on until they are ended, as a person runs them. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,8 +17,13 @@ export interface Started {
 /** Starts tools/dist/start.js on a port; it is killed when the running test has ended, if it still runs. */
 export function npmStart(home: string, port: number, more: NodeJS.ProcessEnv = {}): Started {
   const { NATS_URL: _nats, CREDITS_DATABASE_URL: _credits, USAGE_DATABASE_URL: _usage, ...env } = process.env;
-  const child = spawn(process.execPath, [join(ROOT, "tools/dist/start.js"), "--port", String(port)], {
-    env: { ...env, ...more, TOLLBOOTH_HOME: home },
+  return startTool("start", ["--port", String(port)], { ...env, ...more, TOLLBOOTH_HOME: home });
+}
+
+/** Starts tools/dist/<name>.js with this environment; it is killed when the running test has ended, if it still runs. */
+export function startTool(name: string, args: readonly string[], env: NodeJS.ProcessEnv): Started {
+  const child = spawn(process.execPath, [join(ROOT, "tools/dist", `${name}.js`), ...args], {
+    env,
     stdio: ["ignore", "pipe", "pipe"],
   });
   let said = "";

@@ -89,9 +89,14 @@ class Reporter:
         broker.flush()
 
     def _confirm(self, broker: Nats) -> None:
-        asked = self._rows("select user_id, event_id from kept where sendings > 0 order by rowid limit ?", ASKED_MAX)
-        if not asked:
-            return
+        last = 0  # not the oldest alone: those may be unknown for long
+        while asked := self._rows(
+            "select rowid, user_id, event_id from kept where sendings > 0 and rowid > ? order by rowid limit ?", last, ASKED_MAX
+        ):
+            last = asked[-1][0]
+            self._confirm_some(broker, [(user_id, event_id) for _, user_id, event_id in asked])
+
+    def _confirm_some(self, broker: Nats, asked: list) -> None:
         events = [{"user_id": user_id, "event_id": event_id} for user_id, event_id in asked]
         answers = broker.request("usage.event.outcomes", {"source": self._source, "events": events})
         for (user_id, event_id), answer in zip(asked, answers):

@@ -127,7 +127,7 @@ async function between(books: Books): Promise<Finding[]> {
     {
       invariant: 4,
       of: "all",
-      says: `each of ${chats.checked} chats on users' own keys is an event`,
+      says: `each of ${chats.checked} chats with OpenRouter is an event`,
       breaches: chats.breaches,
     },
   ];

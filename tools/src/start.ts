@@ -1,12 +1,13 @@
 /** `npm start`: the whole platform on this machine, until Ctrl-C. */
 import { mkdir, statfs } from "node:fs/promises";
 import { relative } from "node:path";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { seedFile } from "@tollbooth/shared/nkeys";
 import { TRIAL_SOURCE } from "./broker/keys.ts";
 import { reporterName } from "./broker/permissions.ts";
 import { HOME, ROOT } from "./checkout.ts";
 import { Platform } from "./platform.ts";
+import { portNumber } from "./port-number.ts";
 import { keysOf } from "./servers.ts";
 
 const SPACE_MIN_BYTES = 300_000_000;
@@ -24,12 +25,6 @@ await main(command.opts<{ port: number }>().port).catch((error: Error) => {
   console.error(error.message);
   process.exit(1);
 });
-
-function portNumber(text: string): number {
-  const port = Number(text);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new InvalidArgumentError("A port is 1 to 65535.");
-  return port;
-}
 
 async function main(port: number): Promise<void> {
   const begin = performance.now();

@@ -27,10 +27,14 @@ export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise
   }
 }
 
-/** Works on a whole platform of its own, which refuses nobody for asking often. */
-export function onPlatform<T>(work: (platform: Platform, folder: string) => Promise<T>): Promise<T> {
+/** Works on a whole platform of its own, which refuses nobody for asking often, with these settings. */
+export function onPlatform<T>(
+  work: (platform: Platform, folder: string) => Promise<T>,
+  settings: NodeJS.ProcessEnv = {},
+): Promise<T> {
   return inFolder(async (folder) => {
-    const platform = await Platform.start({ folder: join(folder, "home"), env: { ...process.env, ...FOR_A_BENCH } });
+    const env = { ...process.env, ...FOR_A_BENCH, ...settings };
+    const platform = await Platform.start({ folder: join(folder, "home"), env });
     try {
       return await work(platform, folder);
     } finally {

@@ -42,7 +42,8 @@ export async function sample(platform: Platform, books: ReturnType<typeof openBo
   };
 }
 
-async function residentMb(pid: number): Promise<number> {
+/** What a process has in memory. */
+export async function residentMb(pid: number): Promise<number> {
   return Math.round(Number(await outputOf("ps", ["-o", "rss=", "-p", String(pid)])) / 1024);
 }
 

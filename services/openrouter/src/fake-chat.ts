@@ -11,6 +11,7 @@ export const FAKE_REQUEST_WORDS = {
   cached: "is answered from the cache, for nothing",
   costly: "costs a cent, also where its model is free",
   slow: "is answered word by word, with keep-alives between",
+  leisurely: "is answered word by word, a tenth as fast as slow",
   silent: "does not say what it used",
   collapsing: "fails in the middle of its stream, and says what it used",
   truncated: "breaks off in the middle, without saying what it used",
@@ -116,8 +117,8 @@ export async function* events(
     `data: ${print({ ...head, choices: [{ index: 0, delta, finish_reason: finish, native_finish_reason: finish, logprobs: null }], ...more })}\n\n`;
   yield ": OPENROUTER PROCESSING\n\n";
   for (const [i, content] of words.entries()) {
-    if (has("slow")) {
-      await delay(PAUSE_MS);
+    if (has("slow") || has("leisurely")) {
+      await delay(has("leisurely") ? PAUSE_MS * 10 : PAUSE_MS);
       yield ": OPENROUTER PROCESSING\n\n";
     }
     if (i === half && has("truncated")) return;

@@ -34,9 +34,9 @@ export async function keepStreams({ url, keys, log, onStall }: KeepOptions): Pro
   const round = () => makeStreams(new Streams(bus));
   // Nothing is in hand that would have to be answered, and a broker that stands still keeps nobody here.
   const leave = () => bus.connection.close();
-  await round().catch(async (error: unknown) => {
+  await round().catch(async (cause: Error) => {
     await leave();
-    throw error;
+    throw new Error(`The broker's streams cannot be made: ${cause.message}`, { cause });
   });
   const loop = new Loop({ name: "keep streams", log, pauseMs: KEEP_EVERY_MS, stallMs: STALL_MS, onStall, round });
   bus.onReconnect(() => loop.wake());

@@ -21,7 +21,11 @@ import { openRedeemer } from "../../services/coupons/src/redeeming.ts";
 import { openBalances } from "../../services/credits/src/balances.ts";
 import { endpoints as creditsEndpoints } from "../../services/credits/src/handlers.ts";
 import { openPoster } from "../../services/credits/src/posting.ts";
+import { OpenRouter } from "../../services/openrouter/src/client.ts";
+import { toBase64Url } from "../../services/openrouter/src/fernet.ts";
 import { endpoints as openrouterEndpoints } from "../../services/openrouter/src/handlers.ts";
+import { parseVaultKeys } from "../../services/openrouter/src/vault-keys.ts";
+import { Vault } from "../../services/openrouter/src/vault.ts";
 import { endpoints as usageEndpoints } from "../../services/usage/src/handlers.ts";
 import { Prices } from "../../services/usage/src/prices.ts";
 import { openTracker } from "../../services/usage/src/tracker.ts";
@@ -74,7 +78,12 @@ const endpoints: Readonly<Record<Owner, readonly Endpoint[]>> = {
   }),
   coupons: couponsEndpoints(dbs.coupons, openRedeemer(dbs.coupons, nothing)),
   openrouter: openrouterEndpoints(
-    { db: dbs.openrouter } as Parameters<typeof openrouterEndpoints>[0],
+    {
+      db: dbs.openrouter,
+      vault: new Vault(parseVaultKeys(`k1:${toBase64Url(new Uint8Array(32))}`)),
+      openRouter: new OpenRouter("http://127.0.0.1:9/api/v1"),
+      callbackUrl: "https://app.example.com/connected",
+    } as Parameters<typeof openrouterEndpoints>[0],
     {} as never,
     {} as never,
   ),
@@ -121,6 +130,8 @@ const asked: readonly (readonly [Owner, Command, object])[] = [
   ["coupons", coupons.couponStats, { code: "CODE-7" }],
   ["coupons", coupons.validateCoupon, { ...USER, code: "CODE-7" }],
   ["coupons", coupons.redeemCoupon, { ...USER, code: "CODE-8" }],
+  ["openrouter", openrouter.connectOpenRouterAccount, USER],
+  ["openrouter", openrouter.linkOpenRouterAccount, { ...USER, code: "code", state: "s".repeat(43) }],
   ["openrouter", openrouter.getOpenRouterAccount, USER],
   ["openrouter", openrouter.getOpenRouterSettings, USER],
   ["openrouter", openrouter.deleteOpenRouterAccount, USER],

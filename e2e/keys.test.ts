@@ -5,9 +5,11 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import {
+  connectOpenRouterAccount,
   createOpenRouterAccount,
   deleteOpenRouterAccount,
   getOpenRouterAccount,
+  linkOpenRouterAccount,
   routeChat,
   syncOpenRouterAccount,
 } from "@tollbooth/shared/contracts/openrouter";
@@ -24,7 +26,7 @@ import { OWNERS } from "../tools/src/databases.ts";
 import { readKept } from "../tools/src/kept.ts";
 import { SERVICE, testBus } from "./harness/bus.ts";
 import { startCollector } from "./harness/collector.ts";
-import { newKey } from "./harness/openrouter.ts";
+import { agree, newKey } from "./harness/openrouter.ts";
 import { Person, somebody } from "./harness/person.ts";
 import { openPlatform, superuserUrl, unset } from "./harness/platform.ts";
 import { tool } from "./harness/tool.ts";
@@ -96,14 +98,21 @@ test("a key is in no log, stream, trace, answer or row, and on no page of the di
     await user.ask(getOpenRouterAccount),
     await user.ask(syncOpenRouterAccount, {}),
   ];
-  expect(answers.map(({ status }) => status)).toEqual([200, 200, 422, 422, 422, 200, 200]);
+  const codes = [];
+  for (const word of ["revoked", "canary"]) {
+    const { code, state } = await agree((await user.ok(connectOpenRouterAccount)).url, word);
+    codes.push(code);
+    answers.push(await user.ask(linkOpenRouterAccount, { code, state }, { "idempotency-key": word }));
+  }
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 422, 422, 422, 200, 200, 422, 200]);
   await bus.ask(routeChat, { user_id: user.sub, request_id: "canary", chat: CHAT }, SERVICE);
   expect(await until(async () => (await user.ok(usageSummary)).total_events === 1, WITHIN_MS)).toBe(true);
 
   const said = [await dump(), collector.received.join("\n"), ...answers.map(({ text }) => text)].join("\n");
   // What is looked for elsewhere would be found: the user's name is.
   expect([said.includes(user.sub), (await filesWith(user.sub, folder)).length > 0]).toEqual([true, true]);
-  for (const secret of [key, refused].map((each) => each.slice("sk-or-v1-".length))) {
+  // The fake's keys have their codes in them: neither is anywhere.
+  for (const secret of [key, refused].map((each) => each.slice("sk-or-v1-".length)).concat(codes)) {
     expect(said.includes(secret)).toBe(false);
     expect(await filesWith(secret, folder)).toEqual([]);
   }

@@ -32,17 +32,31 @@ export async function converse(metering: Metering, agreed: Agreed, conversation:
   try {
     const path = PATHS[wanted.kind];
     const answering = await guards.ask(key, () => openRouter.ask(agreed.payer.apiKey, path, body, bounded.signal));
-    if (answering.generationId !== undefined) await named(metering, agreed, answering.generationId);
-    return await (answering.isStream ? streamed : whole)(metering, agreed, exchange, answering);
+    const naming = nameIn(metering, agreed, answering);
+    return await (answering.isStream ? streamed : whole)(metering, agreed, exchange, { ...answering, naming });
   } finally {
     bounded.end();
   }
 }
 
+/** An answer that is being named while its first words come. Nothing of it is given before that is kept. */
+interface Naming extends Answering {
+  readonly naming: Promise<void>;
+}
+
+function nameIn(metering: Metering, agreed: Agreed, { generationId }: Answering): Promise<void> {
+  if (generationId === undefined) return Promise.resolve();
+  const naming = named(metering, agreed, generationId);
+  // Heard where the answer is given; it may break off before.
+  naming.catch(() => {});
+  return naming;
+}
+
 /** One text: it is given when its bill is known, because that stands before it. */
-async function whole(metering: Metering, agreed: Agreed, exchange: Exchange, answering: Answering): Promise<Ending> {
+async function whole(metering: Metering, agreed: Agreed, exchange: Exchange, answering: Naming): Promise<Ending> {
   let text = "";
   for await (const part of answering.texts) text += part;
+  await answering.naming;
   const told = toldIn(text);
   if (told === undefined) {
     const cause = new Error(`an answer of ${text.length} characters is no answer that we know: ${text.slice(-60)}`);
@@ -60,7 +74,7 @@ async function whole(metering: Metering, agreed: Agreed, exchange: Exchange, ans
 }
 
 /** Events as they come; the bill is told before the last of them. */
-async function streamed(metering: Metering, agreed: Agreed, exchange: Exchange, answering: Answering): Promise<Ending> {
+async function streamed(metering: Metering, agreed: Agreed, exchange: Exchange, answering: Naming): Promise<Ending> {
   const events = new EventStream();
   let { generationId } = answering;
   let firstTokenMs: number | undefined;
@@ -73,6 +87,7 @@ async function streamed(metering: Metering, agreed: Agreed, exchange: Exchange, 
         generationId = events.told.generationId;
         await named(metering, agreed, generationId);
       }
+      await answering.naming;
       if (lines !== "") await exchange.push(lines);
     }
   } catch (error) {

@@ -121,7 +121,9 @@ const HOLDS_END_S = 3 * 3_600;
 /** Leaves a user as much as so many chats may cost, all at once. */
 async function leaveFor(chats: number, user_id: string): Promise<void> {
   const other = `as-${user_id}`;
-  expect(await chat(world(), await world().platform.tokenFor(other, ["user"]), CHAT)).toBe("whole");
+  const token = await world().platform.tokenFor(other, ["user"]);
+  // Prices come a moment after the platform.
+  expect(await until(async () => (await chat(world(), token, CHAT)) === "whole", QUIET_WITHIN_MS)).toBe(true);
   const { amount } = await world().books.credits.one(
     z.object({ amount: z.string() }),
     sql`select amount from credit_holds where user_id = ${other}`,

@@ -174,6 +174,26 @@ describe("facts that leave through the outbox", () => {
     expect(await effectsOf(ids)).toBe(200);
   });
 
+  test("that had to make room in a full stream before they were taken are sent again", async () => {
+    await made();
+    const manager = await bus.connection.jetstreamManager();
+    const { config } = await manager.streams.info("USAGE");
+    await manager.streams.update("USAGE", { ...config, max_bytes: 8_192 });
+    const ids: string[] = [];
+    for (let i = 0; i < 10; i++) {
+      ids.push(...(await write(5)));
+      await relay();
+    }
+    expect((await manager.streams.info("USAGE")).state.messages).toBeLessThan(5);
+    // As if they had been sent a while ago.
+    await db.run(sql`update outbox set published_at = now() - interval '1 minute'`);
+    await manager.streams.update("USAGE", config);
+    const consumer = start();
+    expect(await quiet()).toBe(true);
+    await consumer.close();
+    expect(await effectsOf(ids)).toBe(50);
+  });
+
   test("are not sent again because their consumer is slow", async () => {
     const ids = await write(50);
     await relay();

@@ -29,11 +29,16 @@ export interface Stream {
    * broker's ack, may be lost, no money hangs on them.
    */
   readonly confirmedBy?: { readonly durable: string; readonly outcomes: Command };
+  /**
+   * Nobody but the broker has what it carries: it goes when its one reader has taken it, and where too much waits more is
+   * refused. Of other streams the oldest makes room, and what was not taken yet is sent again out of its outbox.
+   */
+  readonly isOnlyCopy?: true;
 }
 
 /** Never a wildcard over a service's own words: a stream over `usage.>` would answer requests with its own ack. */
 export const streams = {
-  usageReports: { name: "USAGE_REPORTS", subjects: [usageReported.subject] },
+  usageReports: { name: "USAGE_REPORTS", subjects: [usageReported.subject], isOnlyCopy: true },
   usage: {
     name: "USAGE",
     subjects: [usageTracked.subject],
@@ -83,13 +88,14 @@ export class Streams {
   }
 
   /** Makes a stream as it should be, or changes it to that. Safe to repeat. */
-  async ensure({ name, subjects }: Stream): Promise<void> {
+  async ensure({ name, subjects, isOnlyCopy }: Stream): Promise<void> {
+    const discard = isOnlyCopy ? DiscardPolicy.New : DiscardPolicy.Old;
     const config: Partial<StreamConfig> & { name: string } = {
       name,
       subjects: [...subjects],
       storage: StorageType.File,
-      retention: RetentionPolicy.Limits,
-      discard: DiscardPolicy.New, // a full stream refuses, and the outbox keeps what it refused
+      retention: isOnlyCopy ? RetentionPolicy.Workqueue : RetentionPolicy.Limits,
+      discard,
       max_age: nanos(30 * DAY_MS),
       max_bytes: 1024 ** 3,
       max_msg_size: MESSAGE_MAX_BYTES,
@@ -100,8 +106,8 @@ export class Streams {
     await this.#manage(async ({ streams: made }) => {
       const exists = await made.info(name).catch(ifMissing);
       if (exists === undefined) await made.add(config);
-      else if (String(exists.config.subjects) !== String(subjects))
-        await made.update(name, { ...exists.config, subjects: [...subjects] });
+      else if (String(exists.config.subjects) !== String(subjects) || exists.config.discard !== discard)
+        await made.update(name, { ...exists.config, subjects: [...subjects], discard });
     });
   }
 

@@ -26,7 +26,7 @@ export function environmentOf(service: Service, env: NodeJS.ProcessEnv): NodeJS.
 
 /**
  * As the image starts it. What batches have in hand outlives a young generation of the usual 16 MB many times, and each time
- * is copied: with 64 MB a command of the ledger takes a seventh less of the processor.
+ * is copied: with 64 MB a command of the ledger takes a sixth less of the processor.
  */
 const FLAGS = ["--enable-source-maps", "--max-semi-space-size=64"];
 

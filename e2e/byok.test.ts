@@ -10,7 +10,6 @@ import {
 } from "@tollbooth/shared/contracts/openrouter";
 import { getPrice } from "@tollbooth/shared/contracts/prices";
 import { usageByModel, usageSummary } from "@tollbooth/shared/contracts/usage";
-import { openDb } from "@tollbooth/shared/db";
 import { Fault } from "@tollbooth/shared/fault";
 import { until } from "@tollbooth/shared/local/condition";
 import { sql } from "@tollbooth/shared/sql";
@@ -18,7 +17,7 @@ import { breaches } from "./harness/books.ts";
 import { SERVICE, testBus } from "./harness/bus.ts";
 import { newKey, revoke } from "./harness/openrouter.ts";
 import { Person, somebody } from "./harness/person.ts";
-import { openPlatform, superuserUrl } from "./harness/platform.ts";
+import { openPlatform, superuserDb } from "./harness/platform.ts";
 
 const own = await openPlatform("byok");
 afterAll(() => own.close());
@@ -48,7 +47,7 @@ const answers = async (user: Person) =>
 
 /** Chats that usage is not known to have. */
 async function untold(user: Person): Promise<number> {
-  const db = openDb({ url: await superuserUrl(own.folder, "openrouter"), name: "e2e", poolMax: 1 });
+  const db = await superuserDb(own.folder, "openrouter");
   const found = await db.many(
     z.object({ request_id: z.string() }),
     sql`select request_id from routed_requests where user_id = ${user.sub} and recorded_at is null`,
@@ -182,7 +181,7 @@ describe("OpenRouter's prices", () => {
 
 test("a key in another user's row is refused, and the other user's is not used", async () => {
   const [ann, bob] = [await connected(), await connected()];
-  const db = openDb({ url: await superuserUrl(own.folder, "openrouter"), name: "e2e", poolMax: 1 });
+  const db = await superuserDb(own.folder, "openrouter");
   await db.run(
     sql`update openrouter_accounts a set sealed_key = b.sealed_key from openrouter_accounts b
         where a.user_id = ${ann.user.sub} and b.user_id = ${bob.user.sub}`,

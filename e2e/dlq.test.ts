@@ -4,14 +4,15 @@ import { z } from "zod";
 import { getBalance, listTransactions } from "@tollbooth/shared/contracts/credits";
 import { setPrice } from "@tollbooth/shared/contracts/prices";
 import { trackUsage } from "@tollbooth/shared/contracts/usage";
-import { openDb, type Db } from "@tollbooth/shared/db";
+import type { Db } from "@tollbooth/shared/db";
 import { until } from "@tollbooth/shared/local/condition";
 import { sql } from "@tollbooth/shared/sql";
 import { Streams, streams as allStreams } from "@tollbooth/shared/streams";
 import { testFolder } from "@tollbooth/shared/testing/find";
+import { becomes } from "./harness/balance.ts";
 import { ADMIN, testBus } from "./harness/bus.ts";
 import { Person, somebody } from "./harness/person.ts";
-import { openPlatform, superuserUrl } from "./harness/platform.ts";
+import { openPlatform, superuserDb } from "./harness/platform.ts";
 import { npmRun, tool } from "./harness/tool.ts";
 
 const own = await openPlatform("dlq");
@@ -22,9 +23,7 @@ const WITHIN_MS = 10_000;
 let db: Record<"credits" | "usage", Db>;
 
 beforeAll(async () => {
-  const open = async (of: "credits" | "usage") =>
-    openDb({ url: await superuserUrl(home, of), name: "e2e", poolMax: 1 });
-  db = { credits: await open("credits"), usage: await open("usage") };
+  db = { credits: await superuserDb(home, "credits"), usage: await superuserDb(home, "usage") };
 });
 afterAll(async () => {
   await Promise.all([db.credits.close(), db.usage.close()]);
@@ -34,10 +33,6 @@ afterAll(async () => {
 
 function user(): Promise<Person> {
   return Person.of(somebody(), ["user"], reach);
-}
-
-async function becomes(someone: Person, balance: string): Promise<void> {
-  expect(await until(async () => (await someone.ok(getBalance)).balance === balance, WITHIN_MS)).toBe(true);
 }
 
 describe("npm run dlq", () => {

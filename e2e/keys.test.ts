@@ -28,7 +28,7 @@ import { SERVICE, testBus } from "./harness/bus.ts";
 import { startCollector } from "./harness/collector.ts";
 import { agree, newKey } from "./harness/openrouter.ts";
 import { Person, somebody } from "./harness/person.ts";
-import { openPlatform, superuserUrl, unset } from "./harness/platform.ts";
+import { openPlatform, superuserDb, superuserUrl, unset } from "./harness/platform.ts";
 import { tool } from "./harness/tool.ts";
 
 const collector = await startCollector();
@@ -68,7 +68,7 @@ async function filesWith(text: string, below: string): Promise<string[]> {
 async function dump(): Promise<string> {
   const rows: string[] = [];
   for (const owner of OWNERS) {
-    const each = openDb({ url: await superuserUrl(folder, owner), name: "e2e", poolMax: 1 });
+    const each = await superuserDb(folder, owner);
     const tables = await each.many(
       z.object({ name: z.string() }),
       sql`select table_name as name from information_schema.tables where table_schema = 'public'`,

@@ -3,14 +3,13 @@ import { commands } from "@tollbooth/shared/contracts/all";
 import { deduct, getBalance, listTransactions } from "@tollbooth/shared/contracts/credits";
 import { listTiers } from "@tollbooth/shared/contracts/tiers";
 import { trackUsage, usageSummary } from "@tollbooth/shared/contracts/usage";
-import { openDb } from "@tollbooth/shared/db";
 import { until } from "@tollbooth/shared/local/condition";
 import { sql } from "@tollbooth/shared/sql";
 import type { Part } from "../tools/src/platform.ts";
 import type { Answer, Problem } from "./harness/answer.ts";
 import { breaches } from "./harness/books.ts";
 import { Person, somebody, visit } from "./harness/person.ts";
-import { openPlatform, superuserUrl } from "./harness/platform.ts";
+import { openPlatform, superuserDb } from "./harness/platform.ts";
 
 const own = await openPlatform("lifecycle");
 afterAll(() => own.close());
@@ -177,7 +176,7 @@ test("a user who asks too much is told when to go on; services and admins are no
 });
 
 test("a fault of ours is 500 and tells nothing of the inside", async () => {
-  const db = openDb({ url: await superuserUrl(own.folder, "credits"), name: "e2e", poolMax: 1 });
+  const db = await superuserDb(own.folder, "credits");
   const someone = await user();
   await db.run(sql`alter table credit_lots rename to hidden_lots`);
   const { trace_id, ...problem } = await someone.refused(getBalance);

@@ -4,13 +4,12 @@ import { z } from "zod";
 import { allocate, getBalance, listTransactions } from "@tollbooth/shared/contracts/credits";
 import { createOpenRouterAccount, getOpenRouterAccount } from "@tollbooth/shared/contracts/openrouter";
 import { usageFreeTier, usageSummary } from "@tollbooth/shared/contracts/usage";
-import { openDb } from "@tollbooth/shared/db";
 import { until } from "@tollbooth/shared/local/condition";
 import { sql } from "@tollbooth/shared/sql";
 import { breaches } from "./harness/books.ts";
 import { newKey } from "./harness/openrouter.ts";
 import { Person, somebody } from "./harness/person.ts";
-import { openPlatform, superuserUrl } from "./harness/platform.ts";
+import { openPlatform, superuserDb } from "./harness/platform.ts";
 import { openAi, openRouterSdk, raw } from "./harness/proxy.ts";
 
 const own = await openPlatform("proxy", { OPENROUTER_API_KEY: newKey("managed") });
@@ -241,7 +240,7 @@ test("and the books balance", async () => {
 
 /** Settles when no request of a user is under way. */
 async function settled(user: Person): Promise<void> {
-  const db = openDb({ url: await superuserUrl(own.folder, "openrouter"), name: "e2e", poolMax: 1 });
+  const db = await superuserDb(own.folder, "openrouter");
   const open = () =>
     db.many(
       z.object({ state: z.string() }),

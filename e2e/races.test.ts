@@ -4,6 +4,7 @@ import { trackUsage, trackUsageBatch, usageEventOutcomes, usageSummary } from "@
 import { until } from "@tollbooth/shared/local/condition";
 import { streams as allStreams } from "@tollbooth/shared/streams";
 import type { Answer } from "./harness/answer.ts";
+import { becomes } from "./harness/balance.ts";
 import { breaches } from "./harness/books.ts";
 import { testBus } from "./harness/bus.ts";
 import { admin, newUser, service, somebody, type Person } from "./harness/person.ts";
@@ -22,13 +23,6 @@ function count(answers: readonly Answer[]): Record<string, number> {
   return counts;
 }
 
-async function becomes(user: Person, balance: string): Promise<void> {
-  let last = "";
-  const isSo = async () => (last = (await user.ok(getBalance)).balance) === balance;
-  await until(isSo, SETTLED_WITHIN_MS);
-  expect(last).toBe(balance);
-}
-
 test("50 first sights of a user provision him once", async () => {
   const user = await newUser();
   const answers = await atOnce(50, (i) => user.ask(i % 2 === 0 ? getBalance : listTransactions));
@@ -44,7 +38,7 @@ test("50 writes to a user nobody has seen provision him once, and all count", as
     () => reporter.ask(trackUsage, { user_id: user.sub, service: "chat", cost: "0.01" }),
   ];
   expect(count(await atOnce(50, (i) => (writes[i % 2] as (typeof writes)[0])()))).toEqual({ 200: 50 });
-  await becomes(user, "7.250000000000");
+  await becomes(user, "7.250000000000", SETTLED_WITHIN_MS);
   expect(await user.ok(listTransactions, { limit: 500 })).toHaveLength(51);
 });
 
@@ -80,7 +74,7 @@ describe("30 requests with one key at once are one effect and equal bytes:", () 
       root.ask(command, { ...input, user_id: user.sub }, { "idempotency-key": "race" }),
     );
     await expectOne(answers);
-    await becomes(user, balance);
+    await becomes(user, balance, SETTLED_WITHIN_MS);
     expect(await user.ok(listTransactions)).toHaveLength(2);
   });
 
@@ -88,7 +82,7 @@ describe("30 requests with one key at once are one effect and equal bytes:", () 
     const user = await newUser();
     const events = [1, 2, 3].map(() => ({ service: "race", cost: "1" }));
     await expectOne(await atOnce(30, () => user.ask(trackUsageBatch, { events }, { "idempotency-key": "race" })));
-    await becomes(user, "2.000000000000");
+    await becomes(user, "2.000000000000", SETTLED_WITHIN_MS);
     expect(await user.ok(usageSummary)).toMatchObject({ total_events: 3 });
   });
 
@@ -149,7 +143,7 @@ describe("300 reports of 200 events charge 200:", () => {
   });
 
   async function charged(user: Person): Promise<void> {
-    await becomes(user, "3.000000000000");
+    await becomes(user, "3.000000000000", SETTLED_WITHIN_MS);
     expect(await user.ok(usageSummary)).toMatchObject({ total_events: 200, total_cost: "2.000000000000" });
     expect(await user.ok(listTransactions, { transaction_type: "usage", limit: 500 })).toHaveLength(200);
   }

@@ -2,28 +2,25 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { openBus } from "@tollbooth/shared/bus";
 import { allocate, getBalance } from "@tollbooth/shared/contracts/credits";
 import { trackUsage, usageEventOutcomes } from "@tollbooth/shared/contracts/usage";
-import { openDb, type Db } from "@tollbooth/shared/db";
-import { until } from "@tollbooth/shared/local/condition";
+import type { Db } from "@tollbooth/shared/db";
 import { freePort } from "@tollbooth/shared/local/ports";
 import { openLog } from "@tollbooth/shared/log";
 import { Streams, streams as allStreams } from "@tollbooth/shared/streams";
 import { testFolder } from "@tollbooth/shared/testing/find";
 import type { Finding } from "../tools/src/books.ts";
+import { becomes } from "./harness/balance.ts";
 import { Person, somebody } from "./harness/person.ts";
-import { openPlatform, superuserUrl } from "./harness/platform.ts";
+import { openPlatform, superuserDb } from "./harness/platform.ts";
 import { isReady, npmStart, processesOf } from "./harness/start.ts";
 import { npmRun, tool } from "./harness/tool.ts";
 
 const own = await openPlatform("tools");
 const empty = await testFolder("empty");
 const { reach, folder: home } = own;
-const WITHIN_MS = 10_000;
 let db: Record<"credits" | "usage", Db>;
 
 beforeAll(async () => {
-  const open = async (of: "credits" | "usage") =>
-    openDb({ url: await superuserUrl(home, of), name: "e2e", poolMax: 1 });
-  db = { credits: await open("credits"), usage: await open("usage") };
+  db = { credits: await superuserDb(home, "credits"), usage: await superuserDb(home, "usage") };
 });
 afterAll(async () => {
   await Promise.all([db.credits.close(), db.usage.close()]);
@@ -33,10 +30,6 @@ afterAll(async () => {
 
 function user(): Promise<Person> {
   return Person.of(somebody(), ["user"], reach);
-}
-
-async function becomes(someone: Person, balance: string): Promise<void> {
-  expect(await until(async () => (await someone.ok(getBalance)).balance === balance, WITHIN_MS)).toBe(true);
 }
 
 describe("npm run token", () => {

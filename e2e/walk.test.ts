@@ -1,16 +1,9 @@
-import type { z } from "zod";
 import { describe, expect, test } from "vitest";
-import {
-  allocate,
-  deduct,
-  getBalance,
-  type CreditBalance,
-  grantBonus,
-  listTransactions,
-} from "@tollbooth/shared/contracts/credits";
+import { allocate, deduct, grantBonus, listTransactions } from "@tollbooth/shared/contracts/credits";
 import { quoteCost } from "@tollbooth/shared/contracts/prices";
 import { trackUsage } from "@tollbooth/shared/contracts/usage";
 import { until } from "@tollbooth/shared/local/condition";
+import { balanceOf, becomes } from "./harness/balance.ts";
 import { SERVICE, testBus } from "./harness/bus.ts";
 import { admin, newUser, service, somebody, type Person } from "./harness/person.ts";
 
@@ -18,18 +11,6 @@ const { bus } = await testBus();
 const CHARGED_WITHIN_MS = 10_000;
 const ROUNDS = 30;
 const FREE = "meta-llama/llama-3.3-70b-instruct:free";
-
-/** Waits for a balance; throws the one that stayed instead. */
-async function becomes(user: Person, balance: string): Promise<Awaited<ReturnType<typeof balanceOf>>> {
-  let last = await balanceOf(user);
-  await until(async () => (last = await balanceOf(user)).balance === balance, CHARGED_WITHIN_MS);
-  expect(last.balance).toBe(balance);
-  return last;
-}
-
-async function balanceOf(user: Person) {
-  return (await user.ok(getBalance)) as z.input<typeof CreditBalance>;
-}
 
 function bonus(user: Person, amount: string, more: object = {}) {
   return bus.ask(grantBonus, { user_id: user.sub, amount, source: "a gift", ...more }, SERVICE);

@@ -1,12 +1,11 @@
 import { afterAll, expect, test } from "vitest";
 import { getBalance } from "@tollbooth/shared/contracts/credits";
-import { openDb } from "@tollbooth/shared/db";
 import { until } from "@tollbooth/shared/local/condition";
 import { freePort } from "@tollbooth/shared/local/ports";
 import { sql } from "@tollbooth/shared/sql";
 import { scrape } from "./harness/metrics.ts";
 import { Person, somebody } from "./harness/person.ts";
-import { openPlatform, superuserUrl, unset } from "./harness/platform.ts";
+import { openPlatform, superuserDb, unset } from "./harness/platform.ts";
 import { startTool } from "./harness/start.ts";
 import { tool } from "./harness/tool.ts";
 
@@ -32,7 +31,7 @@ test("a watch tells each round in a line and to a scraper, sits out a database t
   expect(await says(/^20\d\d-\S+Z ok \(\d+ laws, \d+\.\d s\)$/)).toBe(true);
   expect(await metrics()).toContain('tollbooth_audit_breaches{invariant="1",of="credits"} 0\n');
 
-  const db = openDb({ url: await superuserUrl(home, "credits"), name: "e2e", poolMax: 1 });
+  const db = await superuserDb(home, "credits");
   const change = (by: number) =>
     db.run(sql`update user_credits set balance = balance + ${by} where user_id = ${someone.sub}`);
   await change(1);

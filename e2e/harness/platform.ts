@@ -1,5 +1,6 @@
 /** The whole platform as processes, from what was built, in a folder of its own. */
 import { readFile } from "node:fs/promises";
+import { openDb, type Db } from "@tollbooth/shared/db";
 import { findBroker, testFolder } from "@tollbooth/shared/testing/find";
 import { openBroker } from "@tollbooth/shared/testing/nats";
 import { startFakeOpenRouter } from "../../services/openrouter/src/fake.ts";
@@ -85,6 +86,11 @@ export async function superuserUrl(folder: string, owner: Owner): Promise<string
   const kept = await readKept(folder);
   const password = (await readFile(`${dataOf(folder)}.password`, "utf8")).trim();
   return `postgres://postgres:${password}@127.0.0.1:${kept?.postgresPort}/${rolesOf(owner).database}`;
+}
+
+/** The same, open; the caller closes it. */
+export async function superuserDb(folder: string, owner: Owner): Promise<Db> {
+  return openDb({ url: await superuserUrl(folder, owner), name: "e2e", poolMax: 1 });
 }
 
 /** The environment without any setting of our services, except that no OpenRouter is reached. */

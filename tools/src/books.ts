@@ -5,6 +5,7 @@ import { laws as couponsLaws } from "@tollbooth/coupons/laws";
 import { verify } from "@tollbooth/credits/verify";
 import { laws as openrouterLaws } from "@tollbooth/openrouter/laws";
 import type { Db, Tx } from "@tollbooth/shared/db";
+import { LETTER_WAITS } from "@tollbooth/shared/dead-letters";
 import { breachesOf, type Law } from "@tollbooth/shared/law";
 import { until } from "@tollbooth/shared/local/condition";
 import { sql } from "@tollbooth/shared/sql";
@@ -154,7 +155,7 @@ async function waiting(db: Db): Promise<string[]> {
 async function deadLetters(db: Db): Promise<string[]> {
   const rows = await db.many(
     z.object({ id: z.string(), subject: z.string(), reason: z.string() }),
-    sql`select id, subject, reason from dead_letters where redriven_at is null and discarded_at is null order by id limit ${SHOWN_MAX}`,
+    sql`select id, subject, reason from dead_letters where ${LETTER_WAITS} order by id limit ${SHOWN_MAX}`,
   );
   return rows.map((row) => `dead letter ${row.id} on ${row.subject}: ${row.reason}`);
 }

@@ -29,7 +29,7 @@ export type Discarded = z.output<(typeof discardDeadLetters)["output"]>[number];
 
 const REASON_MAX = 1000;
 /** Neither driven again with success nor put away. */
-const WAITS = sql`redriven_at is null and discarded_at is null`;
+export const LETTER_WAITS = sql`redriven_at is null and discarded_at is null`;
 const LETTER = sql`select id, stream, seq, subject, headers, body, reason, at from dead_letters`;
 
 /** Keeps a message that can never be applied, as it came, for an operator. The same message is kept once. */
@@ -50,7 +50,10 @@ export async function tellLetters(
   tx: Tx,
   { after = "0", limit }: { after?: string | undefined; limit: number },
 ): Promise<z.input<typeof DeadLetters>> {
-  const letters = await tx.many(LetterRow, sql`${LETTER} where ${WAITS} and id > ${after} order by id limit ${limit}`);
+  const letters = await tx.many(
+    LetterRow,
+    sql`${LETTER} where ${LETTER_WAITS} and id > ${after} order by id limit ${limit}`,
+  );
   return letters.map(({ body, at, ...letter }) => ({ ...letter, body: body.toString("utf8"), at: printInstant(at) }));
 }
 
@@ -64,7 +67,7 @@ export function redrive(
   drive: (letter: Letter, tx: Tx) => Promise<Omit<Redriven, "id">>,
 ): Promise<Redriven> {
   return db.tx(async (tx) => {
-    const letter = await tx.maybe(LetterRow, sql`${LETTER} where ${WAITS} and id = ${id} for update`);
+    const letter = await tx.maybe(LetterRow, sql`${LETTER} where ${LETTER_WAITS} and id = ${id} for update`);
     if (letter === undefined) return { id, status: "unknown" };
     const driven = await drive(letter, tx);
     const reason = (driven.detail ?? letter.reason).slice(0, REASON_MAX);
@@ -82,7 +85,7 @@ export async function discard(
   const rows = await tx.many(
     z.object({ id: z.string() }),
     sql`update dead_letters set discarded_at = now(), discarded_by = ${by}, discarded_for = ${reason}
-        where ${WAITS} and id = any(${ids}) returning id`,
+        where ${LETTER_WAITS} and id = any(${ids}) returning id`,
   );
   const done = new Set(rows.map(({ id }) => id));
   return ids.map((id) => ({ id, status: done.has(id) ? "discarded" : "unknown" }));
@@ -93,7 +96,7 @@ export function watchLetters(db: Db): () => void {
   return deadLetters.watch(async () => {
     const rows = await db.many(
       z.object({ subject: z.string(), letters: z.coerce.number() }),
-      sql`select subject, count(*) as letters from dead_letters where ${WAITS} group by 1 order by 2 desc limit 100`,
+      sql`select subject, count(*) as letters from dead_letters where ${LETTER_WAITS} group by 1 order by 2 desc limit 100`,
     );
     return rows.map(({ subject, letters }) => ({ labels: { subject }, value: letters }));
   });

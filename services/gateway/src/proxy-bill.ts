@@ -1,13 +1,14 @@
 /** What the proxy tells beside every answer: the request's name, what it cost, what may still be spent. */
-import { createHash, randomUUID } from "node:crypto";
+import { hash, randomUUID } from "node:crypto";
 import type { Bus } from "@tollbooth/shared/bus";
 import type { Caller } from "@tollbooth/shared/contract";
 import { checkBalance } from "@tollbooth/shared/contracts/credits";
 import type { FaultCode } from "@tollbooth/shared/fault";
+import { print, ZERO } from "@tollbooth/shared/money";
 import type { z } from "zod";
 import type { Answer } from "./answer.ts";
 
-const NOTHING = "0.000000000000";
+const NOTHING = print(ZERO);
 /** A refusal does not wait longer for what it tells besides. */
 const BALANCE_WITHIN_MS = 1_000;
 const SELF: Caller = { sub: "gateway", roles: ["service"] };
@@ -16,7 +17,7 @@ const UNKNOWN: ReadonlySet<FaultCode> = new Set<FaultCode>(["timeout", "internal
 
 /** Names a request, and tells it. A client's own key makes his request the same one; without it every one is another. */
 export function nameRequest(res: Answer, key?: string): string {
-  const name = key === undefined ? randomUUID() : `key:${createHash("sha256").update(key).digest("hex")}`;
+  const name = key === undefined ? randomUUID() : `key:${hash("sha256", key)}`;
   res.setHeader("X-Tollbooth-Request-Id", name);
   return name;
 }

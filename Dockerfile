@@ -33,4 +33,4 @@ RUN mkdir -p /keys /seeds/gateway /seeds/credits /seeds/usage /seeds/coupons /se
 WORKDIR /app/${FOLDER}
 USER node
 STOPSIGNAL SIGTERM
-CMD ["node", "--enable-source-maps", "--max-semi-space-size=64", "dist/main.js"]
+CMD ["node", "--enable-source-maps", "dist/main.js"]

@@ -78,6 +78,13 @@ export class World {
     await this.gone(name, pid);
   }
 
+  /** Kills it, and nobody starts it again: who is left has to do without it. */
+  async lose(name: Part): Promise<void> {
+    const part = this.platform.part(name);
+    part.kill("SIGKILL");
+    await part.stop();
+  }
+
   /** Lets a process stand still, as one does whose machine is overcommitted or moved. */
   async freeze(name: Part, forMs: number): Promise<void> {
     this.platform.part(name).kill("SIGSTOP");

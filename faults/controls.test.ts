@@ -19,7 +19,7 @@ const EVENTS = 5;
 
 /** A user's events, each answered with 200. */
 async function use(user: string): Promise<Effect[]> {
-  const rest = new Rest(world().platform.gatewayUrl);
+  const rest = new Rest(world().platform.gatewayUrls);
   const token = await world().platform.tokenFor(user, ["user"]);
   const effects: Effect[] = [];
   for (let i = 0; i < EVENTS; i++) {

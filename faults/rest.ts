@@ -19,11 +19,13 @@ export interface Answer {
 const API = "/api/v1/credits";
 
 export class Rest {
-  readonly #gatewayUrl: string;
+  readonly #gatewayUrls: readonly string[];
+  #asked = 0;
   readonly #seen = new Map<string, number>();
 
-  constructor(gatewayUrl: string) {
-    this.#gatewayUrl = gatewayUrl;
+  /** A client of these gateways, one after the other. */
+  constructor(gatewayUrls: readonly string[]) {
+    this.#gatewayUrls = gatewayUrls;
   }
 
   /** How often which status came, or none. */
@@ -50,7 +52,8 @@ export class Rest {
   }
 
   async #send({ path, token, body, key }: Call, patienceMs: number): Promise<Answer> {
-    const answer = await fetch(`${this.#gatewayUrl}${API}${path}`, {
+    const gatewayUrl = this.#gatewayUrls[this.#asked++ % this.#gatewayUrls.length];
+    const answer = await fetch(`${gatewayUrl}${API}${path}`, {
       method: "POST",
       headers: {
         authorization: `Bearer ${token}`,

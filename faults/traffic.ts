@@ -61,7 +61,7 @@ export class Traffic {
     errandsOf: (user: string, random: Random) => Errands,
   ) {
     this.users = users;
-    this.rest = new Rest(world.platform.gatewayUrl);
+    this.rest = new Rest(world.platform.gatewayUrls);
     this.reporter = new Reporter(world, `${name}-reporter`, users, random.fork(), this.effects);
     this.#working = users.map(async (user) => {
       const own = random.fork();

@@ -13,6 +13,7 @@ import { Streams, streams, type Stream } from "@tollbooth/shared/streams";
 import { OPERATOR } from "../tools/src/broker/permissions.ts";
 import { databaseSetting, forEachOwner, OWNERS } from "../tools/src/databases.ts";
 import { Platform, type Part } from "../tools/src/platform.ts";
+import { brokersOf, type Broker } from "../tools/src/servers.ts";
 import { logOf, type Service } from "../tools/src/service.ts";
 import { refusalsIn } from "../tools/src/testing/refusals.ts";
 import type { Books } from "../tools/src/reconcile.ts";
@@ -37,30 +38,33 @@ export class World {
   readonly bus: Bus;
   readonly streams: Streams;
   readonly #folder: string;
+  readonly #brokers: readonly Broker[];
   /** What the supervisor said, one sentence at a time. */
   readonly said: string[];
 
-  /** Starts a platform of its own in a new folder, with these settings. */
-  static async open(settings: NodeJS.ProcessEnv = {}): Promise<World> {
+  /** Starts a platform of its own in a new folder, with these settings, scaled out or not. */
+  static async open(settings: NodeJS.ProcessEnv, isScaled: boolean): Promise<World> {
     const folder = await mkdtemp(join(tmpdir(), "tollbooth-faults-"));
     // Postgres may run as another user, who has to get to its data.
     await chmod(folder, 0o755);
     const said: string[] = [];
     const env: NodeJS.ProcessEnv = { ...process.env, ...SETTINGS, ...settings };
     for (const name of GIVEN) delete env[name];
-    const platform = await Platform.start({ folder, fsync: false, env, tell: (sentence) => void said.push(sentence) });
+    const tell = (sentence: string) => void said.push(sentence);
+    const platform = await Platform.start({ folder, fsync: false, env, isScaled, tell });
     const log = openLog("faults", "silent");
     const bus = await openBus({ url: platform.natsUrl, keys: platform.natsKeys, name: OPERATOR, log });
-    return new World(platform, folder, said, bus);
+    return new World(platform, brokersOf(isScaled), folder, said, bus);
   }
 
-  private constructor(platform: Platform, folder: string, said: string[], bus: Bus) {
+  private constructor(platform: Platform, brokers: readonly Broker[], folder: string, said: string[], bus: Bus) {
     this.platform = platform;
     this.books = forEachOwner((owner) =>
       openDb({ url: platform.databaseUrls[owner], name: "faults", poolMax: 3, log: openLog("faults", "silent") }),
     );
     this.bus = bus;
     this.streams = new Streams(bus);
+    this.#brokers = brokers;
     this.#folder = folder;
     this.said = said;
   }
@@ -72,6 +76,13 @@ export class World {
     if (pid === undefined) throw new Error(`${name} does not run: there is nothing to kill`);
     part.kill(signal);
     await this.gone(name, pid);
+  }
+
+  /** Kills it, and nobody starts it again: who is left has to do without it. */
+  async lose(name: Part): Promise<void> {
+    const part = this.platform.part(name);
+    part.kill("SIGKILL");
+    await part.stop();
   }
 
   /** Lets a process stand still, as one does whose machine is overcommitted or moved. */
@@ -108,6 +119,15 @@ export class World {
     await Promise.all(CONSUMED.map(({ stream, durable }) => manager.consumers.delete(stream, durable)));
   }
 
+  /** The broker through which a stream takes what comes, of those that keep it. Throws while they have not agreed on one. */
+  async leaderOf(stream: string): Promise<Broker> {
+    const { streams: made } = await this.bus.connection.jetstreamManager();
+    const { cluster } = await made.info(stream);
+    const found = this.#brokers.find((broker) => broker === cluster?.leader);
+    if (found === undefined) throw new Error(`${stream} has no leader`);
+    return found;
+  }
+
   /** Settles when a process has ended. Throws where it does not. */
   async gone(name: Part, pid: number): Promise<void> {
     if (await until(() => this.platform.part(name).pid !== pid, ENDS_WITHIN_MS)) return;
@@ -118,7 +138,8 @@ export class World {
   async close(hasFailed: boolean): Promise<void> {
     await Promise.all([this.bus.close(), ...OWNERS.map((owner) => this.books[owner].close())]);
     await this.platform.stop();
-    const refusals = await refusalsIn(logOf("nats", this.#folder));
+    const logs = this.#brokers.map((broker) => logOf(broker, this.#folder));
+    const refusals = (await Promise.all(logs.map(refusalsIn))).flat();
     if (refusals.length > 0) throw new Error(`the broker refused what was needed:\n${refusals.join("\n")}`);
     if (hasFailed) console.log(`logs: ${join(this.#folder, "logs")}`);
     else await rm(this.#folder, { recursive: true });
@@ -126,11 +147,11 @@ export class World {
 }
 
 /** Opens a world for the test file that calls this at its top level. The logs stay where a test has failed. */
-export function worldOfThisFile(settings: NodeJS.ProcessEnv = {}): () => World {
+export function worldOfThisFile(settings: NodeJS.ProcessEnv = {}, isScaled = false): () => World {
   let world: World | undefined;
   let hasFailed = false;
   beforeAll(async () => {
-    world = await World.open(settings);
+    world = await World.open(settings, isScaled);
   });
   afterEach(({ task }) => {
     hasFailed ||= task.result?.state === "fail";

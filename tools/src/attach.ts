@@ -1,7 +1,7 @@
 /** The addresses of the platform of this checkout, for programs that come to it from outside. */
 import { HOME } from "./checkout.ts";
 import { auditSetting, databaseSetting, databaseUrlsOf, forEachOwner, type DatabaseUrls } from "./databases.ts";
-import { passwordsOf, readKept } from "./kept.ts";
+import { natsUrlOf, passwordsOf, readKept } from "./kept.ts";
 import { keysOf } from "./servers.ts";
 
 export interface AttachedBroker {
@@ -35,7 +35,7 @@ export async function attach(env: NodeJS.ProcessEnv, folder = HOME): Promise<Att
 export async function attachBroker(env: NodeJS.ProcessEnv, folder = HOME): Promise<AttachedBroker> {
   const kept = await readKept(folder);
   return {
-    natsUrl: addressIn(env, "NATS_URL", kept && `nats://127.0.0.1:${kept.natsPort}`),
+    natsUrl: addressIn(env, "NATS_URL", kept && natsUrlOf(kept)),
     natsKeys: env["NATS_KEYS"] || (env["NATS_URL"] ? undefined : keysOf(folder)),
   };
 }

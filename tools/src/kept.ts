@@ -14,6 +14,10 @@ const Kept = z.object({
   gatewayPort: z.number().optional(),
   postgresPort: z.number(),
   natsPort: z.number(),
+  /** Where the brokers of a scaled platform listen; none where it was last started with one. */
+  clusterPorts: z.array(z.number()).default([]),
+  /** Where its second gateway does. */
+  secondGatewayPort: z.number().optional(),
   /** Each service's password for its own database. */
   passwords: z.record(z.string(), z.string()),
   /** The audit's for each of them. */
@@ -30,7 +34,13 @@ export type Kept = Omit<z.output<typeof Kept>, "passwords" | "auditPasswords"> &
 };
 
 /** What a started platform's folder keeps: whole. */
-type Open = Kept & { readonly vaultKeys: string };
+type Open = Kept & { readonly vaultKeys: string; readonly secondGatewayPort: number };
+
+/** The addresses of the brokers that the folder's platform was last started with. */
+export function natsUrlOf({ natsPort, clusterPorts }: Kept): string {
+  const ports = clusterPorts.length === 0 ? [natsPort] : clusterPorts;
+  return ports.map((port) => `nats://127.0.0.1:${port}`).join(",");
+}
 
 /** The passwords of the roles of a kept platform's databases. */
 export function passwordsOf({ passwords, auditPasswords }: Kept): Passwords {
@@ -41,12 +51,16 @@ export function passwordsOf({ passwords, auditPasswords }: Kept): Passwords {
  * Reads what the folder keeps, and makes what is not there yet. A kept port that somebody else took meanwhile is
  * replaced. The file is for its owner's eyes only.
  */
-export async function openKept(folder: string, gatewayPort: number): Promise<Open> {
+export async function openKept(folder: string, gatewayPort: number, clusterSize: number): Promise<Open> {
   const before = await readKept(folder);
+  const clusterPorts: number[] = [];
+  for (let i = 0; i < clusterSize; i++) clusterPorts.push(await portOr(before?.clusterPorts[i]));
   const kept: Open = {
     postgresPort: await portOr(before?.postgresPort),
     natsPort: await portOr(before?.natsPort),
+    clusterPorts,
     gatewayPort,
+    secondGatewayPort: await portOr(before?.secondGatewayPort),
     // A service that is new since gets its password now.
     passwords: forEachOwner((owner) => before?.passwords[owner] ?? secret()),
     auditPasswords: forEachOwner((owner) => before?.auditPasswords[owner] ?? secret()),

@@ -3,21 +3,31 @@
  * the demo, the end-to-end tests and the fault tests all start this one.
  */
 import { rm } from "node:fs/promises";
+import { openBus, type Bus } from "@tollbooth/shared/bus";
 import type { Role } from "@tollbooth/shared/contract";
 import { until } from "@tollbooth/shared/local/condition";
 import { tail } from "@tollbooth/shared/local/daemon";
 import { freePort, holderOf, isFree } from "@tollbooth/shared/local/ports";
 import { openLog } from "@tollbooth/shared/log";
+import { OPERATOR } from "./broker/permissions.ts";
 import { keepStreams } from "./broker/streams.ts";
 import { claim } from "./claim.ts";
 import { databaseSetting, OWNERS, type Owner } from "./databases.ts";
 import { signingOf, signToken } from "./jwt.ts";
 import { openKept } from "./kept.ts";
-import { startServers, storeOf, type Addresses } from "./servers.ts";
-import { endLeftoverService, logOf, SERVICES, startService, type Service } from "./service.ts";
+import { brokersOf, startServers, storeOf, type Addresses, type Broker } from "./servers.ts";
+import {
+  endLeftoverProcesses,
+  logOf,
+  processesOf,
+  serviceOf,
+  SERVICES,
+  startProcess,
+  type Process,
+} from "./service.ts";
 import { Supervised, type Program, type Tell } from "./supervisor.ts";
 
-export type Part = Service | "postgres" | "nats";
+export type Part = Process | "postgres" | Broker;
 
 export interface PlatformOptions {
   /** Holds its data, logs, ports and secrets. One platform in one folder at a time. */
@@ -28,6 +38,8 @@ export interface PlatformOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** False is faster and loses data when the machine crashes. */
   readonly fsync?: boolean;
+  /** Three brokers, each of which keeps every stream, and two processes of each service. */
+  readonly isScaled?: boolean;
   /** Hears what the supervisor does. */
   readonly tell?: Tell;
 }
@@ -37,25 +49,21 @@ const ANSWER_KEPT_MS = 1_000;
 /** A service that ends so often before the platform was ever ready will not get better by trying. */
 const ENDS_MAX = 3;
 /** Together less than 10 s, after which people press Ctrl-C again. What is killed then is made good by the next start. */
-const STOP_WITHIN_MS: Readonly<Record<Part, number>> = {
-  gateway: 2500,
-  credits: 3000,
-  usage: 3000,
-  coupons: 3000,
-  openrouter: 3000,
-  nats: 1000,
-  postgres: 3000,
-};
+const STOP_WITHIN_MS = { gateways: 2500, services: 3000, brokers: 1000, postgres: 3000 } as const;
 const TOKEN_TTL_S = 3600;
 
 export class Platform {
   readonly #options: PlatformOptions;
   readonly #giveBack: () => Promise<void>;
+  readonly #processes: readonly Process[];
+  readonly #brokers: readonly Broker[];
   readonly #parts = new Map<Part, Supervised>();
-  /** More settings for a service's next start. */
-  readonly #once = new Map<Service, NodeJS.ProcessEnv>();
+  /** More settings for a process's next start. */
+  readonly #once = new Map<Process, NodeJS.ProcessEnv>();
   #env: NodeJS.ProcessEnv;
+  #gatewayPorts: readonly number[] = [];
   #addresses: Addresses | undefined;
+  #operator: Bus | undefined;
   #leaveStreams: () => Promise<void> = async () => {};
 
   /**
@@ -77,10 +85,18 @@ export class Platform {
     this.#options = options;
     this.#giveBack = giveBack;
     this.#env = options.env ?? process.env;
+    this.#processes = processesOf(options.isScaled === true);
+    this.#brokers = brokersOf(options.isScaled === true);
   }
 
+  /** Of the first gateway. */
   get gatewayUrl(): string {
-    return `http://127.0.0.1:${this.#env.GATEWAY_PORT}`;
+    return `http://127.0.0.1:${this.#gatewayPorts[0]}`;
+  }
+
+  /** Of all gateways. */
+  get gatewayUrls(): readonly string[] {
+    return this.#gatewayPorts.map((port) => `http://127.0.0.1:${port}`);
   }
 
   get natsUrl(): string {
@@ -109,11 +125,11 @@ export class Platform {
     return part;
   }
 
-  /** Ends a service in good order and starts it with more settings, which hold for this one start. */
-  async restart(service: Service, env: NodeJS.ProcessEnv = {}): Promise<void> {
-    await this.part(service).stop();
-    this.#once.set(service, env);
-    await this.part(service).start();
+  /** Ends a process in good order and starts it with more settings, which hold for this one start. */
+  async restart(name: Process, env: NodeJS.ProcessEnv = {}): Promise<void> {
+    await this.part(name).stop();
+    this.#once.set(name, env);
+    await this.part(name).start();
   }
 
   /** Kills the broker, throws its streams away and starts it empty, as if its disk had been lost. */
@@ -121,11 +137,11 @@ export class Platform {
     const broker = this.part("nats");
     broker.kill("SIGKILL");
     await broker.stop();
-    await rm(storeOf(this.#options.folder), { recursive: true });
+    await rm(storeOf(this.#options.folder, "nats"), { recursive: true });
     await broker.start();
   }
 
-  /** Settles when the gateway says that everything can work. Throws what it says instead after `withinMs`. */
+  /** Settles when every gateway says that everything can work, and every process answers. Throws what is said instead after `withinMs`. */
   async ready(withinMs = READY_WITHIN_MS): Promise<void> {
     // The gateway gives one answer for a second: what it says in the first one may be about the time before.
     const freshMs = performance.now() + Math.min(ANSWER_KEPT_MS, withinMs);
@@ -134,7 +150,7 @@ export class Platform {
       return (await this.#isReady()) && askedMs >= freshMs;
     };
     if (await until(isReady, withinMs)) return;
-    throw new Error(`Tollbooth is not ready after ${withinMs / 1000} s: ${await this.#health()}`);
+    throw new Error(`Tollbooth is not ready after ${withinMs / 1000} s: ${await this.#hindrance()}`);
   }
 
   /** A token that the gateway takes. Throws where an identity provider makes the tokens. */
@@ -147,30 +163,34 @@ export class Platform {
   /** Ends everything, those who serve first, then the broker, then the database. Never throws; the folder is free then. */
   async stop(): Promise<void> {
     await this.#leaveStreams();
-    for (const step of [["gateway"], OWNERS, ["nats"], ["postgres"]] as const) {
-      await Promise.all(step.map(async (name) => this.#parts.get(name)?.stop(STOP_WITHIN_MS[name])));
-    }
+    const gateways = this.#processes.filter((name) => serviceOf(name) === "gateway");
+    const services = this.#processes.filter((name) => !gateways.includes(name));
+    const steps = { gateways, services, brokers: this.#brokers, postgres: ["postgres"] as const };
+    for (const step of ["gateways", "services", "brokers", "postgres"] as const)
+      await Promise.all(steps[step].map(async (name) => this.#parts.get(name)?.stop(STOP_WITHIN_MS[step])));
     await this.#giveBack();
   }
 
   async #start(): Promise<void> {
     const { folder, fsync = true } = this.#options;
     const gatewayPort = this.#options.gatewayPort ?? (await freePort());
-    const kept = await openKept(folder, gatewayPort);
+    const isScaled = this.#brokers.length > 1;
+    const kept = await openKept(folder, gatewayPort, isScaled ? this.#brokers.length : 0);
+    this.#gatewayPorts = isScaled ? [gatewayPort, kept.secondGatewayPort] : [gatewayPort];
     // A gateway that a killed run left behind holds the port, and the folder is ours: it is ended, not complained about.
-    await Promise.all(SERVICES.map(async (service) => endLeftoverService(service, folder)));
+    await endLeftoverProcesses(folder);
     await requireFree(gatewayPort, this.#env.GATEWAY_HOST);
     this.#addresses = await startServers({
       folder,
       env: this.#env,
       fsync,
       kept,
+      brokers: this.#brokers,
       keep: async (name, start) => this.#keep(name, { name, start }),
     });
     const { databaseUrls } = this.#addresses;
     this.#env = {
       ...this.#env,
-      GATEWAY_PORT: String(gatewayPort),
       NATS_URL: this.#addresses.natsUrl,
       NATS_KEYS: this.#addresses.natsKeys,
       ...Object.fromEntries(OWNERS.map((owner) => [databaseSetting(owner), databaseUrls[owner]])),
@@ -180,7 +200,7 @@ export class Platform {
       }),
     };
     await this.#keepStreams(this.#addresses);
-    await Promise.all(SERVICES.map(async (service) => this.#keep(service, this.#service(service))));
+    await Promise.all(this.#processes.map(async (name) => this.#keep(name, this.#program(name))));
     await this.#firstReady();
   }
 
@@ -193,45 +213,56 @@ export class Platform {
   /** Services may not make streams: who started the broker does, and again where it loses them. */
   async #keepStreams({ natsUrl: url, natsKeys: keys }: Addresses): Promise<void> {
     const onStall = () => this.#options.tell?.("The broker's streams are not looked after any more: start anew.");
-    this.#leaveStreams = await keepStreams({ url, keys, log: openLog("streams", "silent"), onStall });
+    const log = openLog("streams", "silent");
+    const replicas = this.#brokers.length > 1 ? this.#brokers.length : undefined;
+    this.#operator = await openBus({ url, keys, name: OPERATOR, log });
+    this.#leaveStreams = await keepStreams({ bus: this.#operator, replicas, log, onStall });
   }
 
-  #service(service: Service): Program {
+  #program(name: Process): Program {
+    const ports = { GATEWAY_PORT: String(this.#gatewayPorts[name === "gateway-2" ? 1 : 0]) };
     const start = async () => {
-      const more = this.#once.get(service);
-      this.#once.delete(service);
-      return startService(service, this.#options.folder, { ...this.#env, ...more });
+      const more = this.#once.get(name);
+      this.#once.delete(name);
+      return startProcess(name, this.#options.folder, { ...this.#env, ...ports, ...more });
     };
-    return { name: service, start };
+    return { name, start };
   }
 
   async #firstReady(): Promise<void> {
-    const failing = () => SERVICES.find((service) => this.part(service).quickEnds >= ENDS_MAX);
+    const failing = () => this.#processes.find((name) => this.part(name).quickEnds >= ENDS_MAX);
     await until(async () => failing() !== undefined || (await this.#isReady()), READY_WITHIN_MS);
-    const service = failing();
-    if (service === undefined) return this.ready(0);
-    const log = logOf(service, this.#options.folder);
-    throw new Error(`${service} does not stay up; its log (${log}) ends with:\n${await tail(log)}`);
+    const name = failing();
+    if (name === undefined) return this.ready(0);
+    const log = logOf(name, this.#options.folder);
+    throw new Error(`${name} does not stay up; its log (${log}) ends with:\n${await tail(log)}`);
   }
 
   async #isReady(): Promise<boolean> {
-    return fetch(`${this.gatewayUrl}/health/ready`, { signal: AbortSignal.timeout(2000) }).then(
-      (answer) => answer.ok,
-      () => false,
-    );
+    return (await this.#hindrance()) === undefined;
   }
 
-  async #health(): Promise<string> {
-    return fetch(`${this.gatewayUrl}/health/ready`, { signal: AbortSignal.timeout(2000) }).then(
-      async (answer) => answer.text(),
-      () => "the gateway does not answer",
-    );
+  /** What a gateway says instead of being ready, or which service lacks a process. */
+  async #hindrance(): Promise<string | undefined> {
+    const said = await Promise.all(this.gatewayUrls.map(hindranceAt));
+    const processes = this.#processes.length / SERVICES.length;
+    const isThere = await Promise.all(OWNERS.map(async (owner) => this.#operator?.ping(owner, processes)));
+    const lacking = OWNERS.find((_, i) => isThere[i] !== true);
+    return said.find((text) => text !== undefined) ?? (lacking && `not every process of ${lacking} answers`);
   }
 
   #started(): Addresses {
     if (this.#addresses === undefined) throw new Error("the platform has not started");
     return this.#addresses;
   }
+}
+
+/** What a gateway says where it is not ready; undefined where it is. */
+async function hindranceAt(gatewayUrl: string): Promise<string | undefined> {
+  return fetch(`${gatewayUrl}/health/ready`, { signal: AbortSignal.timeout(2000) }).then(
+    async (answer) => (answer.ok ? undefined : answer.text()),
+    () => "the gateway does not answer",
+  );
 }
 
 async function requireFree(port: number, host: string | undefined): Promise<void> {

@@ -5,7 +5,7 @@ import { inboxOf, seedFile } from "@tollbooth/shared/nkeys";
 import { addReporter, removeReporter } from "./broker/keys.ts";
 import { reporterName } from "./broker/permissions.ts";
 import { HOME } from "./checkout.ts";
-import { keysOf, storeOf } from "./servers.ts";
+import { brokersThat, keysOf } from "./servers.ts";
 import { logOf } from "./service.ts";
 
 interface Options {
@@ -46,7 +46,11 @@ async function remove(source: string): Promise<void> {
   console.log(`${source} may not report any more${isKnown ? "" : ", as soon as the broker has read its users anew"}.`);
 }
 
-/** Whether the broker of this checkout runs with these users; then it has read them anew. */
+/** Whether a broker of this checkout runs with these users; then each that runs has read them anew. */
 async function reload(): Promise<boolean> {
-  return folder === keysOf(HOME) && (await reloadNats({ storeDir: storeOf(HOME), logFile: logOf("nats", HOME) }));
+  if (folder !== keysOf(HOME)) return false;
+  const reloaded = await brokersThat(HOME, (storeDir, broker) =>
+    reloadNats({ storeDir, logFile: logOf(broker, HOME) }),
+  );
+  return reloaded.length > 0;
 }

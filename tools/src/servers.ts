@@ -1,23 +1,38 @@
 /** The servers under the services: those whose addresses are given are used, the others are started here. */
+import { randomBytes } from "node:crypto";
 import { connect } from "node:net";
 import { join } from "node:path";
 import type { Daemon } from "@tollbooth/shared/local/daemon";
-import { startNats } from "@tollbooth/shared/local/nats";
+import { endLeftoverNats, startNats, type Cluster } from "@tollbooth/shared/local/nats";
+import { freePort } from "@tollbooth/shared/local/ports";
 import { startPostgres } from "@tollbooth/shared/local/postgres";
 import { openUsers } from "./broker/keys.ts";
 import { databaseSetting, forEachOwner, OWNERS, type DatabaseUrls, type Owner } from "./databases.ts";
-import { passwordsOf, type Kept } from "./kept.ts";
+import { natsUrlOf, passwordsOf, type Kept } from "./kept.ts";
 import { makeDatabases } from "./roles.ts";
 import { logOf } from "./service.ts";
 
+const ALONE = ["nats"] as const;
+/** As many as can lose one and still agree. */
+const CLUSTER = ["nats-1", "nats-2", "nats-3"] as const;
+/** Brokers have other names, and so other stores, in a cluster: a broker that joins one throws away what the cluster does not know. */
+const BROKERS = [...ALONE, ...CLUSTER];
+export type Broker = (typeof BROKERS)[number];
+
+/** The brokers of a platform: one, or a cluster of them where it is scaled out. */
+export function brokersOf(isScaled: boolean): readonly Broker[] {
+  return isScaled ? CLUSTER : ALONE;
+}
+
 /** Starts a part and keeps it running. */
-export type Keep = (name: "postgres" | "nats", start: () => Promise<Daemon>) => Promise<void>;
+export type Keep = (name: "postgres" | Broker, start: () => Promise<Daemon>) => Promise<void>;
 
 export interface ServerOptions {
   readonly folder: string;
   readonly env: NodeJS.ProcessEnv;
   readonly fsync: boolean;
   readonly kept: Kept;
+  readonly brokers: readonly Broker[];
   readonly keep: Keep;
 }
 
@@ -36,9 +51,18 @@ export async function startServers(options: ServerOptions): Promise<Addresses> {
   return { ...nats, ...urls };
 }
 
-/** Where the broker that runs in a folder keeps its streams. */
-export function storeOf(folder: string): string {
-  return join(folder, "nats");
+/** Where a broker that runs in a folder keeps its streams. */
+export function storeOf(folder: string, name: Broker): string {
+  return join(folder, name);
+}
+
+/** Does something with every broker that may run in a folder, whichever way it was started; answers those of which it is so. */
+export async function brokersThat(
+  folder: string,
+  is: (store: string, name: Broker) => Promise<boolean>,
+): Promise<Broker[]> {
+  const found = await Promise.all(BROKERS.map(async (name) => ((await is(storeOf(folder, name), name)) ? [name] : [])));
+  return found.flat();
 }
 
 /** Where the users of the broker that runs in a folder have their keys. */
@@ -51,16 +75,37 @@ export function dataOf(folder: string): string {
   return join(folder, "postgres");
 }
 
-async function broker({ folder, env, kept, keep }: ServerOptions): Promise<Pick<Addresses, "natsUrl" | "natsKeys">> {
+async function broker(options: ServerOptions): Promise<Pick<Addresses, "natsUrl" | "natsKeys">> {
+  const { folder, env, kept } = options;
   const given = env.NATS_URL;
   if (given !== undefined && given !== "") {
     await requireAnswer("NATS_URL", given, NATS_PORT);
     return { natsUrl: given, natsKeys: env.NATS_KEYS || undefined };
   }
-  const port = kept.natsPort;
-  const usersFile = await openUsers(keysOf(folder));
-  await keep("nats", () => startNats({ storeDir: storeOf(folder), port, logFile: logOf("nats", folder), usersFile }));
-  return { natsUrl: `nats://127.0.0.1:${port}`, natsKeys: keysOf(folder) };
+  // Those of a killed run that was started the other way would go on beside ours.
+  await brokersThat(folder, endLeftoverNats);
+  await startBrokers(options, await openUsers(keysOf(folder)));
+  return { natsUrl: natsUrlOf(kept), natsKeys: keysOf(folder) };
+}
+
+async function startBrokers({ folder, kept, brokers, keep }: ServerOptions, usersFile: string): Promise<void> {
+  const ports = kept.clusterPorts.length === 0 ? [kept.natsPort] : kept.clusterPorts;
+  const clusters = await clustered(brokers);
+  await Promise.all(
+    brokers.map((name, i) => {
+      const own = { storeDir: storeOf(folder, name), port: ports[i] as number, logFile: logOf(name, folder) };
+      return keep(name, () => startNats({ ...own, usersFile, ...(clusters[i] && { cluster: clusters[i] }) }));
+    }),
+  );
+}
+
+/** How several brokers find and know each other; nothing for one. */
+async function clustered(brokers: readonly Broker[]): Promise<Cluster[]> {
+  if (brokers.length === 1) return [];
+  const ports: number[] = [];
+  for (const _ of brokers) ports.push(await freePort());
+  const password = randomBytes(24).toString("hex");
+  return brokers.map((name, i) => ({ name, port: ports[i] as number, ports, password }));
 }
 
 async function databases({ folder, env, fsync, kept, keep }: ServerOptions): Promise<DatabaseUrls> {

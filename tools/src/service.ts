@@ -9,6 +9,23 @@ import { serviceProgram } from "./checkout.ts";
 export const SERVICES = ["credits", "usage", "coupons", "openrouter", "gateway"] as const;
 export type Service = (typeof SERVICES)[number];
 
+/** One process of a service, by which its log and its pid file are named. */
+export type Process = Service | `${Service}-2`;
+
+/** The processes of a platform: one of each service, or two where it is scaled out. */
+export function processesOf(isScaled: boolean): readonly Process[] {
+  return isScaled ? [...SERVICES, ...SERVICES.map(secondOf)] : SERVICES;
+}
+
+function secondOf(service: Service): Process {
+  return `${service}-2`;
+}
+
+/** The service that a process is one of. */
+export function serviceOf(process: Process): Service {
+  return process.replace(/-2$/, "") as Service;
+}
+
 /** Settings that only the service which is named may know. */
 const PRIVATE: Readonly<Record<Service, readonly string[]>> = {
   credits: ["CREDITS_DATABASE_URL"],
@@ -18,10 +35,17 @@ const PRIVATE: Readonly<Record<Service, readonly string[]>> = {
   gateway: ["AUTH_JWT_SECRET"],
 };
 
-/** The environment of one service: what all have, without what is private to another. */
-export function environmentOf(service: Service, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+/** A second process on one machine needs a port of its own for its metrics: so many further up. */
+const METRICS_PORTS_APART = 10;
+
+/** The environment of one process: what all have, without what is private to another service. */
+function environmentOf(process: Process, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const service = serviceOf(process);
   const others = SERVICES.filter((other) => other !== service).flatMap((other) => PRIVATE[other]);
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !others.includes(name)));
+  const own = Object.fromEntries(Object.entries(env).filter(([name]) => !others.includes(name)));
+  const metrics = `${service.toUpperCase()}_METRICS_PORT`;
+  if (process === service || !own[metrics]) return own;
+  return { ...own, [metrics]: String(Number(own[metrics]) + METRICS_PORTS_APART) };
 }
 
 /**
@@ -35,29 +59,37 @@ const flagsOf = (service: Service) => [
 ];
 
 /**
- * Starts a service of the platform in `folder`, and settles when it has a process: that it is of use is told by the
+ * Starts a process of the platform in `folder`, and settles when there is one: that it is of use is told by the
  * gateway's readiness. What an earlier run left of it is ended first.
  */
-export async function startService(service: Service, folder: string, env: NodeJS.ProcessEnv): Promise<Daemon> {
-  const program = serviceProgram(service);
-  await endLeftoverService(service, folder);
+export async function startProcess(name: Process, folder: string, env: NodeJS.ProcessEnv): Promise<Daemon> {
+  const program = serviceProgram(serviceOf(name));
+  await endLeftoverProcess(name, folder);
   const daemon = await startDaemon({
-    name: service,
-    launch: await dyingWithUs({ command: [process.execPath, ...flagsOf(service), program] }, "TERM"),
-    env: environmentOf(service, env),
+    name,
+    launch: await dyingWithUs({ command: [process.execPath, ...flagsOf(serviceOf(name)), program] }, "TERM"),
+    env: environmentOf(name, env),
     cwd: folder,
-    logFile: logOf(service, folder),
+    logFile: logOf(name, folder),
     stopSignal: "SIGTERM",
     isReady: async () => true,
   });
-  await mkdir(dirname(pidFileOf(service, folder)), { recursive: true });
-  await writeFile(pidFileOf(service, folder), `${daemon.pid}\n`);
+  await mkdir(dirname(pidFileOf(name, folder)), { recursive: true });
+  await writeFile(pidFileOf(name, folder), `${daemon.pid}\n`);
   return daemon;
 }
 
-/** Ends the service's process that a killed run left behind; answers whether there was one. */
-export async function endLeftoverService(service: Service, folder: string): Promise<boolean> {
-  return endLeftover({ pidFile: pidFileOf(service, folder), mark: serviceProgram(service), signal: "SIGTERM" });
+/** Ends every process of a service that a killed run left in `folder`, whichever way it was started; answers which there were. */
+export async function endLeftoverProcesses(folder: string): Promise<Process[]> {
+  const ended = await Promise.all(
+    processesOf(true).map(async (name) => ((await endLeftoverProcess(name, folder)) ? [name] : [])),
+  );
+  return ended.flat();
+}
+
+async function endLeftoverProcess(name: Process, folder: string): Promise<boolean> {
+  const mark = serviceProgram(serviceOf(name));
+  return endLeftover({ pidFile: pidFileOf(name, folder), mark, signal: "SIGTERM" });
 }
 
 /** Where a part of the platform in `folder` writes its log. */
@@ -65,6 +97,6 @@ export function logOf(part: string, folder: string): string {
   return join(folder, "logs", `${part}.log`);
 }
 
-function pidFileOf(service: Service, folder: string): string {
-  return join(folder, "run", `${service}.pid`);
+function pidFileOf(name: Process, folder: string): string {
+  return join(folder, "run", `${name}.pid`);
 }

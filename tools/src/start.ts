@@ -19,19 +19,20 @@ const command = new Command("npm start --")
   .addOption(
     new Option("--port <number>", "port of the REST API").env("GATEWAY_PORT").default(8084).argParser(portNumber),
   )
+  .option("--scale", "three brokers that keep every stream each, and two processes of each service")
   .parse();
 
-await main(command.opts<{ port: number }>().port).catch((error: Error) => {
+await main(command.opts<{ port: number; scale?: true }>()).catch((error: Error) => {
   console.error(error.message);
   process.exit(1);
 });
 
-async function main(port: number): Promise<void> {
+async function main({ port, scale }: { port: number; scale?: true }): Promise<void> {
   const begin = performance.now();
   const signals = endOnSignals();
   await requireSpace();
   console.log("Starting Tollbooth ...");
-  const platform = await Platform.start({ folder: HOME, gatewayPort: port, tell });
+  const platform = await Platform.start({ folder: HOME, gatewayPort: port, isScaled: scale === true, tell });
   signals.end = async () => platform.stop();
   await introduce(platform, (performance.now() - begin) / 1000);
 }
@@ -86,7 +87,7 @@ function tell(sentence: string): void {
 
 async function introduce(platform: Platform, seconds: number): Promise<void> {
   console.log(`
-Tollbooth is ready at ${platform.gatewayUrl} after ${seconds.toFixed(1)} s. Ctrl-C stops it.
+Tollbooth is ready at ${platform.gatewayUrls.join(" and ")} after ${seconds.toFixed(1)} s. Ctrl-C stops it.
 
   broker          ${platform.natsUrl}
 ${platform.natsKeys === keysOf(HOME) ? reporting(keysOf(HOME)) : ""}  data and logs   ${relative(ROOT, HOME)}/ and ${relative(ROOT, HOME)}/logs/

@@ -6,8 +6,8 @@ import { endLeftoverNats } from "@tollbooth/shared/local/nats";
 import { endLeftoverPostgres } from "@tollbooth/shared/local/postgres";
 import { HOME } from "./checkout.ts";
 import { claimant } from "./claim.ts";
-import { dataOf, storeOf } from "./servers.ts";
-import { endLeftoverService, SERVICES } from "./service.ts";
+import { brokersThat, dataOf } from "./servers.ts";
+import { endLeftoverProcesses } from "./service.ts";
 
 /** Longer than a platform takes to end by itself. */
 const END_WITHIN_MS = 12_000;
@@ -25,8 +25,7 @@ if (holder !== undefined) {
   await until(() => !isAlive(holder), END_WITHIN_MS);
   ended.push("the platform");
 }
-for (const service of SERVICES) if (await endLeftoverService(service, HOME)) ended.push(service);
-if (await endLeftoverNats(storeOf(HOME))) ended.push("the broker");
+ended.push(...(await endLeftoverProcesses(HOME)), ...(await brokersThat(HOME, endLeftoverNats)));
 if (await endLeftoverPostgres(dataOf(HOME))) ended.push("Postgres");
 if (json) console.log(JSON.stringify(ended));
 else console.log(ended.length === 0 ? "Nothing was running." : `Ended ${ended.join(", ")}.`);

@@ -1,6 +1,6 @@
 /** The broker's request/reply side, and the one connection of a process: a service answers its contracts, others ask. */
 import { randomUUID } from "node:crypto";
-import { connect, ErrorCode, Events, NatsError, type NatsConnection } from "nats";
+import { connect, ErrorCode, Events, NatsError, RequestStrategy, type NatsConnection } from "nats";
 import type { z } from "zod";
 import { addressOf, type Ask, type Command } from "./contract.ts";
 import { Fault } from "./fault.ts";
@@ -28,8 +28,8 @@ export interface Bus {
   /** Answers the endpoints' subjects, sharing them with other processes of the same service. */
   serve(service: string, endpoints: readonly Endpoint[]): Promise<void>;
   connected(): boolean;
-  /** Whether a process of the service answers within a second. */
-  ping(service: string): Promise<boolean>;
+  /** Whether so many processes of the service answer within a second; one, where it is not said. */
+  ping(service: string, processes?: number): Promise<boolean>;
   /** Runs after every reconnect. */
   onReconnect(run: () => void): void;
   /** Asks the broker. Throws `unavailable` while it is away, and `timeout` as soon as it goes: its answer goes with it. */
@@ -73,11 +73,7 @@ export async function openBus(options: BusOptions): Promise<Bus> {
   const bus: Bus = {
     connection,
     connected: () => link.connected,
-    ping: (service) =>
-      connection.request(`$SRV.PING.${service}`, "", { timeout: PING_TIMEOUT_MS }).then(
-        () => true,
-        () => false,
-      ),
+    ping: (service, processes = 1) => ping(connection, service, processes).catch(() => false),
     onReconnect: (run) => void link.reconnected.push(run),
     whileConnected: (ask) => whileConnected(link, ask),
     forward: (contract, body, ask) => timed(askDuration, contract.subject, () => forward(bus, contract, body, ask)),
@@ -92,6 +88,13 @@ export async function openBus(options: BusOptions): Promise<Bus> {
     },
   };
   return bus;
+}
+
+async function ping(connection: NatsConnection, service: string, processes: number): Promise<boolean> {
+  const wanted = { strategy: RequestStrategy.Count, maxMessages: processes, maxWait: PING_TIMEOUT_MS };
+  let answers = 0;
+  for await (const _ of await connection.requestMany(`$SRV.PING.${service}`, "", wanted)) answers++;
+  return answers >= processes;
 }
 
 interface Link {

@@ -22,6 +22,7 @@ export class Lease {
   readonly #db: Db;
   readonly #silentMaxMs: number;
   #session: Session | undefined;
+  #isHeld = false;
   #asking: Promise<Session | undefined> | undefined;
 
   constructor(db: Db, silentMaxMs = SILENT_MAX_MS) {
@@ -37,15 +38,16 @@ export class Lease {
   }
 
   async #take(): Promise<Session | undefined> {
-    if (this.#session !== undefined && !this.#session.lost()) return this.#session;
-    const session = await this.#db.session();
+    if (this.#session?.lost()) [this.#session, this.#isHeld] = [undefined, false];
+    if (this.#isHeld) return this.#session;
+    // Who does not get it asks again four times a second, on the same connection.
+    const session = (this.#session ??= await this.#db.session());
     const { got } = await session.one(
       z.object({ got: z.boolean() }),
       sql`select pg_try_advisory_lock(${RELAY_LOCK}) as got, set_config('idle_session_timeout', ${String(this.#silentMaxMs)}, false)`,
     );
-    if (got) return (this.#session = session);
-    await session.close();
-    return undefined;
+    this.#isHeld = got;
+    return got ? session : undefined;
   }
 
   async close(): Promise<void> {

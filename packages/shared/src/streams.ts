@@ -87,8 +87,11 @@ export class Streams {
     this.#bus = bus;
   }
 
-  /** Makes a stream as it should be, or changes it to that. Safe to repeat. */
-  async ensure({ name, subjects, isOnlyCopy }: Stream): Promise<void> {
+  /**
+   * Makes a stream as it should be, or changes it to that. Safe to repeat. Of a cluster so many brokers keep it as
+   * `replicas` says; without it, as many as have done so, and of a new one one.
+   */
+  async ensure({ name, subjects, isOnlyCopy }: Stream, replicas?: number): Promise<void> {
     const discard = isOnlyCopy ? DiscardPolicy.New : DiscardPolicy.Old;
     const config: Partial<StreamConfig> & { name: string } = {
       name,
@@ -102,12 +105,19 @@ export class Streams {
       duplicate_window: nanos(120_000),
       deny_delete: true,
       deny_purge: true,
+      ...(replicas !== undefined && { num_replicas: replicas }),
     };
     await this.#manage(async ({ streams: made }) => {
       const exists = await made.info(name).catch(ifMissing);
-      if (exists === undefined) await made.add(config);
-      else if (String(exists.config.subjects) !== String(subjects) || exists.config.discard !== discard)
-        await made.update(name, { ...exists.config, subjects: [...subjects], discard });
+      if (exists === undefined) {
+        await made.add(config);
+        return;
+      }
+      const wanted = { subjects: [...subjects], discard, num_replicas: replicas ?? exists.config.num_replicas };
+      const isAsWanted = (Object.keys(wanted) as (keyof typeof wanted)[]).every(
+        (setting) => String(exists.config[setting]) === String(wanted[setting]),
+      );
+      if (!isAsWanted) await made.update(name, { ...exists.config, ...wanted });
     });
   }
 

@@ -68,6 +68,7 @@ function watch(child: ChildProcess, stopSignal: NodeJS.Signals): Daemon {
   };
   // Where the kernel does not do it for us, at least an exit of our own takes the server along.
   const onExit = () => kill(stopSignal);
+  process.setMaxListeners(process.getMaxListeners() + 1);
   process.on("exit", onExit);
   const ended = new Promise<string>((resolve) => {
     child.once("error", (error) => resolve(error.message));
@@ -75,6 +76,7 @@ function watch(child: ChildProcess, stopSignal: NodeJS.Signals): Daemon {
   }).finally(() => {
     isRunning = false;
     process.off("exit", onExit);
+    process.setMaxListeners(process.getMaxListeners() - 1);
   });
 
   const stop = async (withinMs = STOP_WITHIN_MS) => {

@@ -15,6 +15,19 @@ export interface NatsOptions {
   readonly logFile: string;
   /** Who may do what, in the broker's own words (`authorization`); without it anybody may do anything. */
   readonly usersFile?: string;
+  /** The cluster that it is one of; without it, it is alone. */
+  readonly cluster?: Cluster;
+}
+
+export interface Cluster {
+  /** By which the others know it, across restarts. */
+  readonly name: string;
+  /** At which it hears the others. */
+  readonly port: number;
+  /** The same of all of them. */
+  readonly ports: readonly number[];
+  /** Who has it is one of them: it lets in without any user's key. */
+  readonly password: string;
 }
 
 const RELOADED_WITHIN_MS = 10_000;
@@ -31,13 +44,19 @@ export interface LocalNats extends Daemon {
  * Starts a broker on 127.0.0.1 and settles when it takes connections. What an earlier run left running on the same
  * store is ended first. Throws with the server's own words where it does not start.
  */
-export async function startNats({ storeDir, port, logFile, usersFile }: NatsOptions): Promise<LocalNats> {
+export async function startNats({ storeDir, port, logFile, usersFile, cluster }: NatsOptions): Promise<LocalNats> {
   const store = resolve(storeDir);
   const program = await findNats();
   await mkdir(store, { recursive: true });
   await endLeftoverNats(store);
   const config = `${store}.conf`;
-  await writeFile(config, configuration(store) + (usersFile === undefined ? "" : inclusion(config, usersFile)));
+  await writeFile(
+    config,
+    configuration(store, cluster) + (usersFile === undefined ? "" : inclusion(config, usersFile)),
+    {
+      mode: 0o600,
+    },
+  );
   const command = [
     program,
     "-c",
@@ -63,8 +82,20 @@ export async function startNats({ storeDir, port, logFile, usersFile }: NatsOpti
  * Limits that do not depend on the machine. Left to itself the broker takes three quarters of what is free on the disk
  * when it starts, and then refuses streams whose limits add up to more, even those that it already keeps.
  */
-function configuration(store: string): string {
-  return `jetstream { store_dir: ${JSON.stringify(store)}, max_file_store: ${STORE_MAX_BYTES} }\nmax_payload: ${PAYLOAD_MAX_BYTES}\n`;
+function configuration(store: string, cluster: Cluster | undefined): string {
+  const limits = `jetstream { store_dir: ${JSON.stringify(store)}, max_file_store: ${STORE_MAX_BYTES} }\nmax_payload: ${PAYLOAD_MAX_BYTES}\n`;
+  return cluster === undefined ? limits : limits + clustering(cluster);
+}
+
+function clustering({ name, port, ports, password }: Cluster): string {
+  const routes = ports.map((each) => JSON.stringify(`nats://broker:${password}@127.0.0.1:${each}`));
+  return `server_name: ${name}
+cluster {
+  name: tollbooth, host: 127.0.0.1, port: ${port}
+  authorization { user: broker, password: ${JSON.stringify(password)} }
+  routes: [${routes.join(", ")}]
+}
+`;
 }
 
 /** The broker takes a path from the folder of the file that names it, and nothing else. */

@@ -7,8 +7,11 @@ import { METRICS_TYPE, metricsText } from "@tollbooth/shared/metrics";
 import type { Answer, Locals as Told } from "./answer.ts";
 import { apiDocument, documentsRouter } from "./documents.ts";
 import { healthRouter } from "./health.ts";
+import { pathOf } from "./input.ts";
+import { OUTSIDE } from "./outside.ts";
 import { problemPage } from "./problem.ts";
-import { PREFIX } from "./rest.ts";
+import { otherMethod, PREFIX } from "./rest.ts";
+import { Routes } from "./routes.ts";
 
 declare global {
   namespace Express {
@@ -29,11 +32,17 @@ interface Parts {
 export function buildPages({ bus, commands, withMetrics, refuse }: Parts): Express {
   const pages = express();
   pages.set("query parser", false).disable("x-powered-by").disable("etag");
+  // As everywhere: an address in capitals, or with a slash behind, is another one.
+  pages.enable("case sensitive routing").enable("strict routing");
   pages.use(healthRouter(bus, Object.keys(commands)));
   if (withMetrics) pages.get("/metrics", metrics);
   pages.get("/problems/:code", problemPage);
   pages.use(documentsRouter(apiDocument(commands)));
-  pages.use(() => {
+  const places = new Routes<string>();
+  for (const path of OUTSIDE) places.add("GET", path, path);
+  pages.use((req, res) => {
+    const place = places.at(pathOf(req));
+    if (place !== undefined && !place.methods.includes(req.method)) throw otherMethod(place.methods, req, res);
     throw new Fault("not_found", "nothing is at this address", { fix: `the API is at ${PREFIX}` });
   });
   const lastStop: ErrorRequestHandler = (thrown: unknown, _req, res, _next) => refuse(thrown, res);

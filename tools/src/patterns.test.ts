@@ -29,16 +29,19 @@ const patterns = [
   ...[...new Set(ofSchemas)].map((text) => ({ path: OPENAPI, source: JSON.parse(text) as string, flags: "u" })),
 ];
 
-const LENGTH = 50_000;
+/** By and by: what doubles with each character would never come to the end of the longest. */
+const LENGTHS = [20, 24, 28, 30, 1_000, 50_000];
 /** What patterns of ours look for, over and over, and then not what should come at the end. */
 const UNITS = [
   ["a", "A", "0", "é", "🔑", " ", "\t", "\n", ".", "-", "_", "/", "%", "=", "\\", '"', "'", ",", ":", "[", "{"],
   ["a.", "a-", "a ", "a,", "a@", "0.", "://a:", "sk-", "Bearer ", "\\u", "-0", "a1"],
 ].flat();
-const TEXTS = UNITS.flatMap((unit) => {
-  const text = unit.repeat(LENGTH / unit.length);
-  return [`${text}\0`, `a${text}!`, `sk-or-v1-${text}\0`, `"${text}`];
-});
+const TEXTS = LENGTHS.flatMap((length) =>
+  UNITS.flatMap((unit) => {
+    const text = unit.repeat(length / unit.length);
+    return [`${text}\0`, `a${text}!`, `sk-or-v1-${text}\0`, `"${text}`];
+  }),
+);
 /** In proportion to its length a text takes a millisecond or two; by the square of it, some seconds. */
 const TEXT_WITHIN_MS = 1_000;
 
@@ -49,10 +52,10 @@ test("patterns are found where they are written", () => {
 
 test.each(patterns)("/$source/$flags of $path", ({ source, flags }) => {
   const pattern = new RegExp(source, flags);
-  const slow = TEXTS.filter((text) => {
+  const slow = TEXTS.find((text) => {
     const sinceMs = performance.now();
     pattern.test(text);
     return performance.now() - sinceMs > TEXT_WITHIN_MS;
   });
-  expect(slow.map((text) => text.slice(0, 20))).toEqual([]);
+  expect(slow?.slice(0, 20)).toBeUndefined();
 });

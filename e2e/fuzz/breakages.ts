@@ -83,8 +83,8 @@ const path: Breakage = {
   apply: (draft, n) => {
     const [own = "", ...query] = draft.target.split("?");
     const target = [at(PATHS, n)(own), ...query].join("?");
-    // Bytes beyond ASCII are no address.
-    return { ...draft, target, isBare: draft.isBare || /[^!-~]/.test(target) };
+    // Bytes beyond ASCII, or without a slash at the beginning, need be no address.
+    return { ...draft, target, isBare: draft.isBare || !/^\/[!-~]*$/.test(target) };
   },
 };
 

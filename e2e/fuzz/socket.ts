@@ -10,16 +10,17 @@ export interface RawAnswer {
 }
 
 const ANSWER_WITHIN_MS = 20_000;
+const CUT_OFF = new Set(["EPIPE", "ECONNRESET"]);
 
 /** Sends bytes on a connection of their own; answers what came back until it was closed, undefined where nothing did. */
 export async function exchange(port: number, bytes: Buffer, isHead: boolean): Promise<RawAnswer | undefined> {
   const got = await new Promise<Buffer>((resolve, reject) => {
     const chunks: Buffer[] = [];
     const socket = connect(port, "127.0.0.1", () => socket.write(bytes));
-    const done = (error?: Error) => {
-      // What is too large is not read to its end: the answer is there, and then the connection breaks.
-      if (error !== undefined && chunks.length === 0) reject(error);
-      else resolve(Buffer.concat(chunks));
+    const done = (error?: NodeJS.ErrnoException) => {
+      // What nobody wants is not read to its end: the connection breaks, with the answer in it or before that.
+      if (error === undefined || CUT_OFF.has(error.code ?? "")) resolve(Buffer.concat(chunks));
+      else reject(error);
     };
     socket.setTimeout(ANSWER_WITHIN_MS, () => socket.destroy(new Error(`no end within ${ANSWER_WITHIN_MS / 1000} s`)));
     socket.on("data", (chunk) => chunks.push(chunk)).once("error", done);

@@ -34,15 +34,21 @@ export function buildPages({ bus, commands, withMetrics, refuse }: Parts): Expre
   pages.set("query parser", false).disable("x-powered-by").disable("etag");
   // As everywhere: an address in capitals, or with a slash behind, is another one.
   pages.enable("case sensitive routing").enable("strict routing");
+  const places = new Routes<string>();
+  for (const path of OUTSIDE) places.add("GET", path, path);
+  pages.use((req, res, next) => {
+    const place = places.at(pathOf(req));
+    // Express would answer OPTIONS by itself.
+    if (place !== undefined && !place.methods.includes(req.method)) throw otherMethod(place.methods, req, res);
+    // No answer has a tag: it is never the one that somebody has already, whatever he says.
+    delete req.headers["if-none-match"];
+    next();
+  });
   pages.use(healthRouter(bus, Object.keys(commands)));
   if (withMetrics) pages.get("/metrics", metrics);
   pages.get("/problems/:code", problemPage);
   pages.use(documentsRouter(apiDocument(commands)));
-  const places = new Routes<string>();
-  for (const path of OUTSIDE) places.add("GET", path, path);
-  pages.use((req, res) => {
-    const place = places.at(pathOf(req));
-    if (place !== undefined && !place.methods.includes(req.method)) throw otherMethod(place.methods, req, res);
+  pages.use(() => {
     throw new Fault("not_found", "nothing is at this address", { fix: `the API is at ${PREFIX}` });
   });
   const lastStop: ErrorRequestHandler = (thrown: unknown, _req, res, _next) => refuse(thrown, res);

@@ -176,7 +176,7 @@ describe("addresses and queries", () => {
     ["GET",     "/Health/live",                                  404, "not_found"],
     ["GET",     "/docs/",                                        404, "not_found"],
     ["POST",    "/health/live",                                  405, "method_not_allowed"],
-    ["OPTIONS", "/problems/not_found",                           405, "method_not_allowed"],
+    ["OPTIONS", "/docs",                                         405, "method_not_allowed"],
     ["GET",     "/problems/constructor",                         404, "not_found"],
     ["GET",     "/problems/%ff",                                 404, "not_found"],
     ["OPTIONS", "/api/v1/credits/nothing",                       404, "not_found"],

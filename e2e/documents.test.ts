@@ -1,6 +1,10 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { commands } from "@tollbooth/shared/contracts/all";
 import { apiDocument } from "../services/gateway/src/documents.ts";
+import { ROOT } from "../tools/src/checkout.ts";
+import { SERVICES } from "../tools/src/service.ts";
 import { visit } from "./harness/person.ts";
 
 test("the gateway serves the document that the tests hold its answers against", async () => {
@@ -16,4 +20,18 @@ test("the pages load nothing from another host", async () => {
   const policy = headers.get("content-security-policy");
   expect(policy).toContain("default-src 'none'");
   expect(policy).not.toMatch(/https?:|upgrade-insecure-requests/);
+});
+
+test("what is built holds neither a test nor a secret", () => {
+  const folders = ["packages/shared", "tools", ...SERVICES.map((service) => `services/${service}`)];
+  const built = folders.flatMap((folder) =>
+    readdirSync(join(ROOT, folder, "dist"), { recursive: true, encoding: "utf8" }).map((file) =>
+      join(folder, "dist", file),
+    ),
+  );
+  expect(built.length).toBeGreaterThan(100);
+  expect(built.filter((file) => /\.test\.|\.nk$|\.env|kept\.json|\.pem$/.test(file))).toEqual([]);
+  const secret = /-----BEGIN [A-Z ]*PRIVATE KEY|\bS[UANO][A-Z2-7]{56}\b|\beyJ[\w-]{10,}\.eyJ|\bsk-or-v1-[0-9a-f]{64}/;
+  const told = built.filter((file) => /\.(js|json)$/.test(file) && secret.test(readFileSync(join(ROOT, file), "utf8")));
+  expect(told).toEqual([]);
 });

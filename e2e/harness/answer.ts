@@ -49,7 +49,8 @@ function wrongProblem(pathname: string, { status, json }: Answer): string | unde
   const problem = json as Problem;
   if (STATUS_OF[problem.code] !== status || problem.status !== status) return "code and status are not a known pair";
   if (problem.type !== `/problems/${problem.code}`) return "its type is no page of ours";
-  if (problem.instance !== pathname) return "its instance is another address";
+  if (problem.instance !== pathname && problem.instance !== encodeURI(pathname))
+    return "its instance is another address";
   const tells = FACTS.find((name) => name in problem);
   if (tells !== undefined && problem.code !== "insufficient_credits") return `it tells what is ${tells}`;
   return undefined;

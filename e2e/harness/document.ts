@@ -60,6 +60,7 @@ function isRefusedAtTheDoor({ status }: Told): boolean {
 function wrongMethod(paths: readonly string[], answer: Told, isHead: boolean): string | undefined {
   const methods = paths.flatMap((path) => Object.keys(document.paths[path] ?? {})).map((verb) => verb.toUpperCase());
   const allowed = methods.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]));
+  if (isRefusedAtTheDoor(answer)) return refusal(answer, isHead);
   if (answer.status !== 405) return "its address does not take this method, and yet it answers";
   const told = answer.headers.get("allow")?.split(", ").toSorted().join(", ");
   if (told !== allowed.toSorted().join(", ")) return `Allow is ${told} and not ${allowed.join(", ")}`;

@@ -97,8 +97,9 @@ async function show(bus: Bus, { service, id }: Name, json: boolean): Promise<voi
   if (json) return tell(found);
   const { stream, seq, subject, at, headers, reason, body } = found;
   const facts = { letter: `${service}/${id}`, since: new Date(at).toISOString(), subject, stream: `${stream} #${seq}` };
-  for (const [name, value] of Object.entries({ ...facts, reason, ...headers })) console.log(`${name}: ${value}`);
-  console.log(`\n${body}`);
+  for (const [name, value] of Object.entries({ ...facts, reason, ...headers }))
+    console.log(visible(`${name}: ${value}`));
+  console.log(`\n${visible(body)}`);
 }
 
 async function redrive(bus: Bus, names: readonly Name[], all: boolean, json: boolean): Promise<void> {
@@ -130,7 +131,8 @@ async function waiting(bus: Bus): Promise<Letter[]> {
   for (const service of SERVICES) {
     for (let found = await page(bus, service, "0", PAGE); found.length > 0;) {
       letters.push(...found);
-      found = found.length < PAGE ? [] : await page(bus, service, found.at(-1)?.id ?? "0", PAGE);
+      // A page may be short because its letters are long.
+      found = await page(bus, service, found.at(-1)?.id ?? "0", PAGE);
     }
   }
   return letters;
@@ -145,7 +147,12 @@ function tell(value: object): void {
   console.log(JSON.stringify(value, undefined, 2));
 }
 
+/** What a stranger wrote does not move the cursor of whoever reads it: control characters are told by their numbers. */
+function visible(text: string): string {
+  return text.replaceAll(/[^\P{Cc}\n\t]/gu, (char) => `\\u${char.codePointAt(0)?.toString(16).padStart(4, "0")}`);
+}
+
 function oneLine(text: string): string {
-  const line = text.replaceAll(/\s+/g, " ");
+  const line = visible(text.replaceAll(/\s+/g, " "));
   return line.length > LINE_MAX ? `${line.slice(0, LINE_MAX)}...` : line;
 }

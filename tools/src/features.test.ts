@@ -22,10 +22,21 @@ test.each([...features, ...rowsOf("docs/SECURITY.md")])("$feature", ({ file, nam
   expect(existsSync(path) ? readFileSync(path, "utf8") : `there is no ${file}`).toContain(name);
 });
 
+/** What has to be tried on whatever is reached by strangers. */
+const ATTACKS = [
+  ["token forgery and confusion", "roles", "other people's things", "mass assignment"],
+  ["NATS eavesdropping and impersonation", "swapped ciphertexts", "guessing coupons", "huge and deep JSON"],
+  ["prototype pollution", "header injection", "slow clients", "replayed requests", "secrets in artefacts"],
+].flat();
+
+test.each(ATTACKS)("%s is an attack that some test tries", (attack) => {
+  expect(rowsOf("docs/SECURITY.md").some(({ feature }) => feature.startsWith(`${attack} | `))).toBe(true);
+});
+
 test("every row of the tables names a test", () => {
   const bare = ["docs/FEATURES.md", "docs/SECURITY.md"].flatMap((document) => {
     const promises = readFileSync(join(ROOT, document), "utf8")
-      .split(/^\| (?:feature|promise) \|.*\n\|-.*$/m)
+      .split(/^\| (?:feature|attack) \|.*\n\|-.*$/m)
       .slice(1);
     const rows = promises.flatMap((table) => table.split("\n\n")[0]?.match(/^\|.+$/gm) ?? []);
     return rows.filter((row) => row.match(HELD) === null);

@@ -74,7 +74,7 @@ export const PURE_IMPORTS = [
 ];
 
 /** Rooms of shared that are pure too. */
-export const PURE_SHARED = ["money", "fault", "contract", "document", "sql"];
+export const PURE_SHARED = ["money", "fault", "contract", "document", "sql", "depth"];
 
 /** What a pure room never says: the time, chance, the process and the console are arguments or do not concern it. */
 export const IMPURE =

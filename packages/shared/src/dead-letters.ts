@@ -28,6 +28,8 @@ export type Redriven = z.output<(typeof redriveDeadLetters)["output"]>[number];
 export type Discarded = z.output<(typeof discardDeadLetters)["output"]>[number];
 
 const REASON_MAX = 1000;
+/** A body may grow sixfold on its way as JSON, and a message of the broker's has 16 MB at most. */
+const PAGE_MAX_BYTES = 2_000_000;
 /** Neither driven again with success nor put away. */
 export const LETTER_WAITS = sql`redriven_at is null and discarded_at is null`;
 const LETTER = sql`select id, stream, seq, subject, headers, body, reason, at from dead_letters`;
@@ -45,14 +47,17 @@ export async function bury(
   );
 }
 
-/** The letters that wait, oldest first, from the one after `after` on. */
+/** The letters that wait, oldest first, from the one after `after` on: `limit` at most, and as many as a message can carry. */
 export async function tellLetters(
   tx: Tx,
   { after = "0", limit }: { after?: string | undefined; limit: number },
 ): Promise<z.input<typeof DeadLetters>> {
   const letters = await tx.many(
     LetterRow,
-    sql`${LETTER} where ${LETTER_WAITS} and id > ${after} order by id limit ${limit}`,
+    sql`select * from (
+          select page.*, sum(length(body)) over (order by id) - length(body) as bytes_before
+          from (${LETTER} where ${LETTER_WAITS} and id > ${after} order by id limit ${limit}) as page
+        ) as sized where bytes_before < ${PAGE_MAX_BYTES} order by id`,
   );
   return letters.map(({ body, at, ...letter }) => ({ ...letter, body: body.toString("utf8"), at: printInstant(at) }));
 }

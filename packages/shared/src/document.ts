@@ -32,8 +32,12 @@ export class SchemaBook {
     // oxlint-disable-next-line no-underscore-dangle -- zod's own name for what a schema was made from
     const { parent } = schema._zod;
     const isParents = parent !== undefined && wire === z.globalRegistry.get(parent)?.["wire"];
-    if (wire === undefined || (isParents && "$ref" in jsonSchema)) return;
-    for (const key of Object.keys(jsonSchema)) delete jsonSchema[key];
+    if (wire === undefined) return;
+    // A schema with a name, described anew where it is used: the name says the rest.
+    const isNamed = isParents && "$ref" in jsonSchema;
+    for (const key of Object.keys(jsonSchema))
+      if (!isNamed || !["$ref", "description"].includes(key)) delete jsonSchema[key];
+    if (isNamed) return;
     if (description !== undefined) jsonSchema["description"] = description;
     Object.assign(jsonSchema, wire instanceof z.ZodType ? this.of(wire) : wire);
   }

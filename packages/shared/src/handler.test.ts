@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { command, Id, Metadata, OnUser, type Ask, type Role } from "./contract.ts";
 import { Fault } from "./fault.ts";
-import { handle } from "./handler.ts";
+import { handle, Reply } from "./handler.ts";
 
 const ask = (sub: string, roles: Role[], more: Partial<Ask> = {}): Ask => ({
   caller: { sub, roles },
@@ -71,12 +71,30 @@ describe("bad input is told and never reaches the work", () => {
     { name: "an id of 256 characters",       input: { name: "x".repeat(256) },            gets: "invalid_request" },
     { name: "metadata of more than 4 KB",    input: { metadata: { a: "x".repeat(4090) } },  gets: "invalid_request" },
     { name: "a depth that only attacks have", input: { metadata: { deep } },              gets: "invalid_request" },
+    { name: "100,000 arrays in each other",   input: `{"metadata":{"a":${"[".repeat(1e5)}${"]".repeat(1e5)}}}`, gets: "invalid_request" },
+    { name: "100,000 objects in each other",  input: `${'{"metadata":'.repeat(1e5)}1${"}".repeat(1e5)}`,        gets: "invalid_request" },
+    { name: "100,000 arrays without an end",  input: "[".repeat(1e5),                     gets: "invalid_request" },
+    { name: "a __proto__",                    input: '{"__proto__":{"name":"mallory"}}',  gets: "invalid_request" },
+    { name: "a constructor",                  input: '{"constructor":{"prototype":{}}}',  gets: "invalid_request" },
     { name: "a request that came too late",  input: {},                                   gets: "timeout", deadlineMs: 1 },
     { name: "nothing at all is {}",          input: "",                                   gets: "alice" },
     { name: "a backslash before u0000 text", input: { name: "\\u0000" },                  gets: "alice" },
     { name: "an id of 255 astral characters", input: { name: "😀".repeat(255) },          gets: "alice" },
   ])("$name: $gets", async ({ input, gets, deadlineMs }) => {
     expect(await outcome(["user"], input, { ...alice(), ...(deadlineMs && { deadlineMs }) })).toBe(gets);
+  });
+
+  test("a __proto__ where any field may be changes no object, and gives nobody a field", async () => {
+    let kept: unknown;
+    const keeps = handle(contract(["user"]), async ({ metadata }) => {
+      kept = metadata;
+      return new Reply("{}");
+    });
+    const text = '{"metadata":{"__proto__":{"admin":true},"a":{"constructor":{"prototype":{"admin":true}}}}}';
+    await keeps.answer(Buffer.from(text), alice());
+    expect(kept).toMatchObject({ a: {} });
+    expect([(kept as { admin?: true }).admin, ({} as { admin?: true }).admin]).toEqual([undefined, undefined]);
+    expect(Object.getPrototypeOf(kept)).toBe(Object.prototype);
   });
 
   test("every bad field is named with its path", async () => {

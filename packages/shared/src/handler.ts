@@ -1,6 +1,7 @@
 /** The door of a service: bytes in, parsed once by the contract, authorised by its table; an answer out. */
 import type { z } from "zod";
 import type { Access, Ask, Caller, Command } from "./contract.ts";
+import { isDeeper } from "./depth.ts";
 import { Fault, type FieldProblem } from "./fault.ts";
 
 /** An answer as it leaves: the exact text, kept so that a repeat gives the same bytes. */
@@ -74,24 +75,24 @@ const DEPTH_MAX = 32;
 export function readJson(body: Uint8Array): unknown {
   if (body.length === 0) return {};
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
+  if (isDeeper(text, DEPTH_MAX)) throw invalid("", `is more than ${DEPTH_MAX} levels deep`);
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
     throw new Fault("malformed_json", "the body is not JSON", { cause });
   }
-  checkValue(value, "", 0, ESCAPED_BAD_TEXT.test(text));
+  if (ESCAPED_BAD_TEXT.test(text)) checkTexts(value, "");
   return value;
 }
 
-/** Refuses U+0000 and half surrogate pairs (no database text can hold them), and depths that only an attack has. */
-function checkValue(value: unknown, path: string, depth: number, checkTexts: boolean): void {
-  if (depth > DEPTH_MAX) throw invalid(path, `more than ${DEPTH_MAX} levels deep`);
-  if (typeof value === "string" && checkTexts) checkText(value, path);
+/** Refuses U+0000 and half surrogate pairs: no database text can hold them. */
+function checkTexts(value: unknown, path: string): void {
+  if (typeof value === "string") checkText(value, path);
   if (typeof value !== "object" || value === null) return;
   for (const [key, inner] of Object.entries(value)) {
-    if (checkTexts) checkText(key, path);
-    checkValue(inner, path === "" ? key : `${path}.${key}`, depth + 1, checkTexts);
+    checkText(key, path);
+    checkTexts(inner, path === "" ? key : `${path}.${key}`);
   }
 }
 

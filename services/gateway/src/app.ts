@@ -5,6 +5,7 @@ import { IncomingMessage, ServerResponse, type RequestListener } from "node:http
 import { Socket } from "node:net";
 import type { Bus } from "@tollbooth/shared/bus";
 import type { Command } from "@tollbooth/shared/contract";
+import { Fault } from "@tollbooth/shared/fault";
 import type { Log } from "@tollbooth/shared/log";
 import type { Answer } from "./answer.ts";
 import type { Auth } from "./auth.ts";
@@ -55,7 +56,9 @@ export function buildApp({ config, bus, auth, log, commands }: Parts): RequestLi
   const proxy = proxyHandler({ bus, log, admit, refuse, requestTimeoutMs: config.REQUEST_TIMEOUT_MS });
   const route = (req: IncomingMessage, res: Answer) => {
     req.url = localPart(req.url ?? "");
-    if (req.url.startsWith(`${PREFIX}/`)) api(req, res);
+    // What is no path is nothing that Express would have an answer of ours for.
+    if (!req.url.startsWith("/")) refuse(new Fault("not_found", "nothing is at this address"), res);
+    else if (req.url.startsWith(`${PREFIX}/`)) api(req, res);
     else if (!proxy(req, res)) pages(req, res);
   };
   const fromPages = config.CORS_ORIGINS.length > 0 ? cors(corsOptions(config.CORS_ORIGINS)) : undefined;

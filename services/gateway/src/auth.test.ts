@@ -72,6 +72,7 @@ describe("with a shared secret", () => {
     `Bearer ${base64url.encode('{"alg":"HS256","crit":["b64"],"b64":false}')}.e30.e30`,
     `Bearer ${base64url.encode('{"alg":{}}')}.e30.e30`,
     `Bearer ${base64url.encode("[]")}.e30.e30`,
+    `Bearer ${base64url.encode(`{"alg":"HS256","a":${"[".repeat(6_000)}${"]".repeat(6_000)}}`)}.e30.e30`,
   ])("a header that is no token is refused: %.40s", async (header) => {
     await expect(openAuth(settings).verify(header)).rejects.toMatchObject({ code: "unauthenticated" });
   });

@@ -2,6 +2,7 @@
 import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyOptions } from "jose";
 import { hash } from "node:crypto";
 import { Id, type Caller, type Role } from "@tollbooth/shared/contract";
+import { isDeeper } from "@tollbooth/shared/depth";
 import { Fault } from "@tollbooth/shared/fault";
 
 export interface AuthSettings {
@@ -22,6 +23,8 @@ const CLOCK_TOLERANCE_S = 5;
 /** A token is verified again after this, so that a key taken out of the key set soon ends its tokens. */
 const REMEMBERED_MS = 60_000;
 const REMEMBERED_MAX = 10_000;
+/** A head holds a key with a list of certificates at most. */
+const HEAD_LEVELS_MAX = 8;
 
 /** Public keys only: a key set can then never be used as an HMAC secret. */
 const PUBLIC_KEY_ALGORITHMS = [
@@ -48,6 +51,8 @@ export function openAuth(settings: AuthSettings, now: () => number = Date.now): 
     verify: async (authorization) => {
       const token = /^Bearer +([\w.-]+)$/i.exec(authorization)?.[1];
       if (token === undefined) throw unauthenticated("Authorization must be `Bearer` and one token");
+      if (isDeeper(headOf(token), HEAD_LEVELS_MAX))
+        throw unauthenticated("the token is not valid: its head is too deep");
       const payload = await verifySignature(token, {
         issuer: settings.AUTH_ISSUER,
         audience: settings.AUTH_AUDIENCE,
@@ -60,6 +65,11 @@ export function openAuth(settings: AuthSettings, now: () => number = Date.now): 
       return caller;
     },
   };
+}
+
+/** What is parsed before a signature is verified. */
+function headOf(token: string): string {
+  return Buffer.from(token.slice(0, token.indexOf(".")), "base64url").toString();
 }
 
 type VerifySignature = (token: string, options: JWTVerifyOptions) => Promise<JWTPayload>;

@@ -44,7 +44,7 @@ export function apiDocument(commands: Readonly<Record<string, readonly Command[]
 
 /** GET /openapi.json and GET /docs. The document's text is made here, once. */
 export function documentsRouter(document: JsonSchema): Router {
-  const router = Router();
+  const router = Router({ caseSensitive: true, strict: true });
   const { resolve } = createRequire(import.meta.url);
   const text = JSON.stringify(document);
   router.get(DOCUMENT, (_req, res) => {

@@ -13,6 +13,12 @@ test("the process is live whatever else is down", async () => {
   expect([answer.status, await answer.json()]).toEqual([200, { status: "up" }]);
 });
 
+test("nobody is told that he knows it already, whatever he says that he has", async () => {
+  const { url } = await startGateway({ natsUrl });
+  for (const path of ["/health/live", "/openapi.json", "/docs"])
+    expect((await fetch(url + path, { headers: { "if-none-match": "*" } })).status).toBe(200);
+});
+
 test("it is ready only when every service answers, and says which does not", async () => {
   const { url } = await startGateway({ natsUrl });
   const ready = async () => fetch(`${url}/health/ready`);

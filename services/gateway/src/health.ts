@@ -11,7 +11,7 @@ type Parts = Readonly<Record<string, "up" | "down">>;
 
 /** GET /health/live answers 200; GET /health/ready 200, or 503 with the parts that are down. */
 export function healthRouter(bus: Pick<Bus, "connected" | "ping">, services: readonly string[]): Router {
-  const router = Router();
+  const router = Router({ caseSensitive: true, strict: true });
   const parts = kept(() => ask(bus, services));
   router.get("/health/live", (_req, res) => {
     res.locals.route = "/health/live";

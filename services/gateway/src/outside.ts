@@ -25,6 +25,9 @@ const ADDRESSES: readonly Address[] = [
   { path: "/problems/{code}", name: "problem", summary: "What a refusal means and what to do: the page that its `type` leads to", answer: text("text/plain", MEANT), refusal: "not_found" },
 ];
 
+/** The paths themselves, as the document writes them. */
+export const OUTSIDE: readonly string[] = ADDRESSES.map(({ path }) => path);
+
 const CODE = {
   name: "code",
   in: "path",

@@ -7,8 +7,11 @@ import { METRICS_TYPE, metricsText } from "@tollbooth/shared/metrics";
 import type { Answer, Locals as Told } from "./answer.ts";
 import { apiDocument, documentsRouter } from "./documents.ts";
 import { healthRouter } from "./health.ts";
+import { pathOf } from "./input.ts";
+import { OUTSIDE } from "./outside.ts";
 import { problemPage } from "./problem.ts";
-import { PREFIX } from "./rest.ts";
+import { otherMethod, PREFIX } from "./rest.ts";
+import { Routes } from "./routes.ts";
 
 declare global {
   namespace Express {
@@ -29,6 +32,18 @@ interface Parts {
 export function buildPages({ bus, commands, withMetrics, refuse }: Parts): Express {
   const pages = express();
   pages.set("query parser", false).disable("x-powered-by").disable("etag");
+  // As everywhere: an address in capitals, or with a slash behind, is another one.
+  pages.enable("case sensitive routing").enable("strict routing");
+  const places = new Routes<string>();
+  for (const path of OUTSIDE) places.add("GET", path, path);
+  pages.use((req, res, next) => {
+    const place = places.at(pathOf(req));
+    // Express would answer OPTIONS by itself.
+    if (place !== undefined && !place.methods.includes(req.method)) throw otherMethod(place.methods, req, res);
+    // No answer has a tag: it is never the one that somebody has already, whatever he says.
+    delete req.headers["if-none-match"];
+    next();
+  });
   pages.use(healthRouter(bus, Object.keys(commands)));
   if (withMetrics) pages.get("/metrics", metrics);
   pages.get("/problems/:code", problemPage);

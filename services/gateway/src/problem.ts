@@ -59,12 +59,19 @@ export function sendProblem(res: Answer, fault: Fault, more: object = {}): void 
     status,
     code,
     detail: isOurs ? about : fault.message,
-    instance: pathOf(res.req),
+    instance: referenceTo(pathOf(res.req)),
     trace_id: traceId(),
     ...(!isOurs && { fix, errors }),
     ...more,
   };
   send(res, status, "application/problem+json", JSON.stringify(problem));
+}
+
+const REFERENCE = /^(?:[\w\-.~!$&'()*+,;=:@/]|%[\da-f]{2})*$/i;
+
+/** An address as it was sent; where it is none (RFC 3986), what is wrong in it is encoded. */
+function referenceTo(path: string): string {
+  return REFERENCE.test(path) ? path : encodeURI(path);
 }
 
 /** The last stop of what was thrown: it is logged if it is our fault, and answered. */

@@ -24,8 +24,6 @@ export interface Proxy extends Pick<Rest, "admit"> {
 /** The service answers a take after 10 s, with nothing where there is nothing. */
 const TAKE_WITHIN_MS = 20_000;
 const OPEN_WITHIN_MS = 20_000;
-/** A client that takes nothing for so long is gone. */
-const STALLED_MS = 60_000;
 
 const DOOR = openExchange.access;
 
@@ -129,12 +127,10 @@ function headersOf(head: { readonly is_stream: boolean; readonly headers: Readon
   };
 }
 
-/** Settles when the client has taken what was written, or is gone. */
+/** Settles when the client has taken what was written, or is gone: one who takes nothing is cut off (server.ts). */
 function drained(res: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
-    const stalled = setTimeout(() => res.destroy(), STALLED_MS);
     const go = () => {
-      clearTimeout(stalled);
       res.off("drain", go).off("close", go);
       resolve();
     };

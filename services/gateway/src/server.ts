@@ -1,10 +1,27 @@
-/** The listening side: time-outs, requests that are not even HTTP, and leaving without cutting anybody off. */
-import { createServer, type RequestListener, type Server } from "node:http";
+/** The listening side: clients that are slow, requests that are not even HTTP, and leaving without cutting anybody off. */
+import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 
-/** How long a client may take for its headers, and for all of its request. */
-const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 30_000;
+/** What one client may cost the others. */
+export interface Bounds {
+  /** How long a client may take for its headers, and for all of its request. */
+  readonly headersMs: number;
+  readonly requestMs: number;
+  /** How often it is looked who has taken longer. */
+  readonly checkMs: number;
+  /** A client that takes nothing of its answer for so long is gone. */
+  readonly unreadMs: number;
+  /** Connections beyond it are closed as they come. */
+  readonly connectionsMax: number;
+}
+
+const BOUNDS: Bounds = {
+  headersMs: 10_000,
+  requestMs: 30_000,
+  checkMs: 1_000,
+  unreadMs: 60_000,
+  connectionsMax: 10_000,
+};
 /** Longer than the minute that load balancers keep a connection, so that they, not we, close it. */
 const KEEP_ALIVE_MS = 65_000;
 /** How long open requests may take to end when the process leaves. */
@@ -12,11 +29,21 @@ const DRAIN_MS = 5_000;
 const DRAIN_POLL_MS = 20;
 
 /** Listens; answers when it does. Throws one sentence where the port cannot be had. */
-export async function listen(app: RequestListener, host: string, port: number): Promise<Server> {
-  const server = createServer(
-    { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS },
-    app,
-  );
+export async function listen(
+  app: RequestListener,
+  host: string,
+  port: number,
+  { headersMs, requestMs, checkMs, unreadMs, connectionsMax }: Bounds = BOUNDS,
+): Promise<Server> {
+  const answer: RequestListener = (req, res) => {
+    res.setTimeout(unreadMs, () => cutOffUnread(res));
+    app(req, res);
+  };
+  const timeouts = { headersTimeout: headersMs, requestTimeout: requestMs, connectionsCheckingInterval: checkMs };
+  // A request without a Host, or with an Expect that nobody knows, Node would answer itself, in words of its own.
+  const server = createServer({ ...timeouts, keepAliveTimeout: KEEP_ALIVE_MS, requireHostHeader: false }, answer);
+  server.maxConnections = connectionsMax;
+  server.on("checkExpectation", answer);
   server.on("clientError", refuse);
   closeSilent(server);
   await new Promise<void>((resolve, reject) => {
@@ -30,6 +57,11 @@ export async function listen(app: RequestListener, host: string, port: number): 
 export function urlOf(server: Server): string {
   const { address, family, port } = server.address() as AddressInfo;
   return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+}
+
+/** Nothing has moved for a while: where something waits to be read, its reader is gone; else it is we who are slow. */
+function cutOffUnread({ socket }: ServerResponse): void {
+  if (socket !== null && socket.writableLength > 0) socket.destroy();
 }
 
 /** Tells the connections of a server that it takes no more requests. */

@@ -12,6 +12,8 @@ const codeOf = (kind: "chat" | "embeddings", text: string) => {
   }
 };
 
+const deep = (levels: number) => "[".repeat(levels) + "]".repeat(levels);
+
 describe("a chat", () => {
   // prettier-ignore
   test.each([
@@ -21,8 +23,13 @@ describe("a chat", () => {
     { name: "says how long in tokens",         text: JSON.stringify({ ...CHAT, max_tokens: 0 }), code: "invalid_request" },
     { name: "may have fields that we do not know", text: JSON.stringify({ ...CHAT, top_k: 3 }), code: "ok" },
     { name: "may leave things null",           text: JSON.stringify({ ...CHAT, max_tokens: null, n: null, stream: null, tools: null }), code: "ok" },
+    { name: "is at most 256 levels deep",      text: `{"model":"a/b","messages":[${deep(255)}]}`, code: "invalid_request" },
+    { name: "may be as deep",                  text: `{"model":"a/b","messages":[${deep(254)}]}`, code: "ok" },
+    { name: "may not be a million levels deep", text: `{"model":"a/b","messages":${deep(1e6)}}`, code: "invalid_request" },
+    { name: "may have a __proto__ that changes nothing", text: '{"model":"a/b","messages":[1],"__proto__":{"n":99}}', code: "ok" },
   ])("$name", ({ text, code }) => {
     expect(codeOf("chat", text)).toBe(code);
+    expect(({} as { n?: unknown }).n).toBeUndefined();
   });
 
   test("has no more tokens than its text has bytes; a picture counts by itself, whatever its size", () => {

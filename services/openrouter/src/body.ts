@@ -1,5 +1,6 @@
 /** What a client asks of OpenRouter, as far as its price hangs on it, and what OpenRouter is then sent. Pure. */
 import { Id } from "@tollbooth/shared/contract";
+import { isDeeper } from "@tollbooth/shared/depth";
 import { Fault } from "@tollbooth/shared/fault";
 import { parseInput } from "@tollbooth/shared/handler";
 import { z } from "zod";
@@ -29,6 +30,8 @@ export interface Wanted {
 const Tokens = z.number().int().min(1).max(10_000_000);
 const CHOICES_MAX = 128;
 const MODELS_MAX = 10;
+/** Schemas of tools are deep; what is deeper than this is an attack. */
+const DEPTH_MAX = 256;
 
 const ChatBody = z.looseObject({
   model: Id,
@@ -57,6 +60,7 @@ const MEDIA = new Set([PICTURE, "input_audio", "video_url", "file"]);
 
 /** Reads the body of a request. Throws `malformed_json`, and `invalid_request` that names what is wrong. */
 export function readBody(kind: Kind, text: string): Wanted {
+  if (isDeeper(text, DEPTH_MAX)) throw new Fault("invalid_request", `the body is more than ${DEPTH_MAX} levels deep`);
   let json: unknown;
   try {
     json = JSON.parse(text);

@@ -89,6 +89,10 @@ test.each([
   { name: "two costs",                     of: message({ ...body, event_id: "e", cost: 1, provider_cost: 1 }),         code: "invalid_request" },
   { name: "a unit of nothing",             of: message({ ...body, event_id: "e", unit: "second" }),                    code: "invalid_request" },
   { name: "U+0000",                        of: message({ ...body, event_id: "e", metadata: { a: "\0" } }),             code: "invalid_request" },
+  { name: "100,000 arrays in each other",  of: message("[".repeat(1e5) + "]".repeat(1e5)),                             code: "invalid_request" },
+  { name: "100,000 objects in each other", of: message(`${'{"metadata":'.repeat(1e5)}1${"}".repeat(1e5)}`),            code: "invalid_request" },
+  { name: "a __proto__",                   of: message('{"__proto__":{"user_id":"ann"},"event_id":"e"}'),              code: "invalid_request" },
+  { name: "a constructor",                 of: message({ ...body, event_id: "e", constructor: { prototype: {} } }),    code: "invalid_request" },
 ])("a report is refused, not guessed at: $name", ({ of, code: refusal }) => {
   expect(code(of)).toBe(refusal);
 });

@@ -5,7 +5,7 @@ import { openBus } from "@tollbooth/shared/bus";
 import { consume } from "@tollbooth/shared/consumer";
 import { openLog } from "@tollbooth/shared/log";
 import { sql } from "@tollbooth/shared/sql";
-import { Streams, streams as allStreams } from "@tollbooth/shared/streams";
+import { MESSAGE_MAX_BYTES, Streams, streams as allStreams } from "@tollbooth/shared/streams";
 import { testNats } from "@tollbooth/shared/testing/nats";
 import { testDatabase } from "@tollbooth/shared/testing/postgres";
 import { afterAll, describe, expect, test, vi } from "vitest";
@@ -197,6 +197,38 @@ describe("what cannot be recorded", () => {
       { timeout: 10_000 },
     );
     expect([await outcome(userId, "one"), await events(userId)]).toEqual(["applied", 1]);
+  });
+});
+
+describe("a stranger's report", () => {
+  test("larger than the stream takes is refused to its reporter, and blocks nobody", async () => {
+    const userId = someone();
+    const huge = { ...gpt, user_id: userId, metadata: { note: "x".repeat(MESSAGE_MAX_BYTES) } };
+    await expect(send(huge, { id: "huge" })).rejects.toThrow("message size exceeds maximum allowed");
+    await send({ ...gpt, user_id: userId }, { id: "good" });
+    await becomes("applied", userId, "good");
+    expect(await outcome(userId, "huge")).toBe("unknown");
+  });
+
+  test("may be many and long: they are told in pages that a message can carry, each once", async () => {
+    const count = 60;
+    // As JSON each of these bytes is six.
+    for (let i = 0; i < count; i++) await send(`${"\u0001".repeat(60_000)}${i}`, { source: "flood" });
+    const pages = async () => {
+      const found: string[][] = [];
+      for (let after: string | undefined = "0"; after !== undefined; after = found.at(-1)?.at(-1)) {
+        const page: { id: string; subject: string }[] = await usage.ask(listDeadLetters, { after, limit: 500 });
+        expect(JSON.stringify(page).length).toBeLessThan(16_000_000);
+        if (page.length === 0) break;
+        found.push(page.map(({ id }) => id));
+      }
+      return found;
+    };
+    const all = async () => (await pages()).flat().length;
+    await vi.waitFor(async () => expect(await all()).toBeGreaterThanOrEqual(count), { timeout: 20_000 });
+    const found = await pages();
+    expect(found.length).toBeGreaterThan(1);
+    expect(new Set(found.flat()).size).toBe(found.flat().length);
   });
 });
 

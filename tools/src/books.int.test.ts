@@ -106,10 +106,10 @@ async function fillBooks(): Promise<void> {
   await use(books.usage);
   await chat(books.openrouter);
   await redeemCoupons(books.coupons);
-  for (const fact of await told(books.usage)) await postCharge(poster, fact);
-  for (const fact of await told(books.coupons)) await postAward(poster, fact);
+  for (const fact of await taken(books.usage)) await postCharge(poster, fact);
+  for (const fact of await taken(books.coupons)) await postAward(poster, fact);
   // Notices, on which no money hangs.
-  await told(books.credits);
+  await taken(books.credits);
 }
 
 async function post(credits: Db, poster: Poster): Promise<void> {
@@ -153,7 +153,7 @@ async function redeemCoupons(coupons: Db): Promise<void> {
 }
 
 /** Takes what waits in an outbox, in its order, as a relay and a confirmer would. */
-async function told(db: Db): Promise<unknown[]> {
+async function taken(db: Db): Promise<unknown[]> {
   const Row = z.object({ payload: z.unknown() });
   const rows = await db.many(Row, sql`select payload from outbox order by id`);
   await db.run(sql`delete from outbox`);

@@ -88,20 +88,11 @@ describe("npm run audit", () => {
     readonly harm: string;
     readonly repair: string;
   }
-  /** A line is forged by one who may do everything. */
-  const forge = (to: string) => `
-    alter table credit_transactions disable trigger credit_transactions_append_only;
-    update credit_transactions set reason = ${to} where user_id = 'WHO' and seq = 1;
-    alter table credit_transactions enable trigger credit_transactions_append_only`;
-
+  /** One within a service's books and one between them: books.int.test.ts of tools breaks every law. */
   // prettier-ignore
   const broken: readonly Broken[] = [
     { says: "every balance is the sum of its journal",          of: "credits", harm: "update user_credits set balance = balance + 1 where user_id = 'WHO'",       repair: "update user_credits set balance = balance - 1 where user_id = 'WHO'" },
-    { says: "every lot is worth what the journal",              of: "credits", harm: "update credit_lots set remaining = remaining - 1 where user_id = 'WHO'",    repair: "update credit_lots set remaining = remaining + 1 where user_id = 'WHO'" },
-    { says: "no line of an event without its inbox row",        of: "credits", harm: "update inbox set outcome = 'rejected' where user_id = 'WHO'",               repair: "update inbox set outcome = 'applied' where user_id = 'WHO'" },
-    { says: "the hash chains of",                               of: "credits", harm: forge("'forged'"),                                                           repair: forge("'first period on trial'") },
     { says: "what usage charged is what credits took",          of: "usage",   harm: "update usage_days set charged = charged + 1 where user_id = 'WHO'",         repair: "update usage_days set charged = charged - 1 where user_id = 'WHO'" },
-    { says: "the sums of every hour are those of its events",   of: "usage",   harm: "update usage_hours set event_count = event_count + 1 where user_id = 'WHO'", repair: "update usage_hours set event_count = event_count - 1 where user_id = 'WHO'" },
   ];
 
   async function someoneCharged(): Promise<Person> {
@@ -123,9 +114,7 @@ describe("npm run audit", () => {
 
   test.each(broken)("exits 1 and names the user when not: $says", async ({ says, of, harm, repair }) => {
     const { sub } = await someoneCharged();
-    const command = async (text: string) => {
-      for (const statement of text.replaceAll("WHO", sub).split(";")) await db[of].run({ text: statement, values: [] });
-    };
+    const command = (text: string) => db[of].run({ text: text.replaceAll("WHO", sub), values: [] });
     await command(harm);
     const { code, out } = await tool(home, "audit", "--json", "--wait", "1");
     await command(repair);

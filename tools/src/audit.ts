@@ -7,13 +7,13 @@ import { openLog } from "@tollbooth/shared/log";
 import { openScrape } from "@tollbooth/shared/scrape";
 import { withBus } from "./asking.ts";
 import { attach, type Attached } from "./attach.ts";
-import { audit, quiet, type Finding } from "./books.ts";
+import { auditWhenQuiet, quiet } from "./books.ts";
 import { HOME } from "./checkout.ts";
 import { findingsTable, repairsText } from "./findings.ts";
 import { withBooks } from "./ledgers.ts";
 import type { Books } from "./reconcile.ts";
 import { repair, type Repair } from "./repair.ts";
-import { keepRoot, rootsThatDiffer } from "./roots.ts";
+import { keepRoot } from "./roots.ts";
 import { watch } from "./watch.ts";
 import { watchRounds } from "./watch-metrics.ts";
 
@@ -73,19 +73,7 @@ async function repairBooks({ databaseUrls }: Attached): Promise<Repair[]> {
 
 async function auditBooks(books: Books, repairs: readonly Repair[] | undefined): Promise<void> {
   const { wait, roots, json } = options;
-  const isQuiet = await quiet(books, wait * 1000);
-  const { checked, breaches } = await rootsThatDiffer(books.credits, roots);
-  const says = `the journals are what ${checked} kept roots say they were`;
-  const findings: Finding[] = [
-    ...(await audit(books)),
-    { invariant: 1, of: "credits" as const, says, breaches },
-    {
-      invariant: 13,
-      of: "all" as const,
-      says: `everything is quiet within ${wait} s`,
-      breaches: isQuiet ? [] : ["facts still wait: see 7"],
-    },
-  ].toSorted((a, b) => a.invariant - b.invariant);
+  const findings = await auditWhenQuiet(books, roots, wait * 1000);
   const balanced = findings.every((finding) => finding.breaches.length === 0);
   if (json) console.log(JSON.stringify(repairs === undefined ? findings : { repairs, findings }, undefined, 2));
   else console.log(findingsTable(findings));

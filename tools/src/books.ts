@@ -21,6 +21,7 @@ import {
   type Books,
 } from "./reconcile.ts";
 import { putAway } from "./put-away.ts";
+import { rootsThatDiffer } from "./roots.ts";
 import { plainKeys } from "./secrets.ts";
 
 export interface Finding {
@@ -59,6 +60,23 @@ export async function audit(books: Books): Promise<Finding[]> {
       of: "all",
       says: "no provider's key stands in plain text in any table",
       breaches: await ofAll(books, plainKeys),
+    },
+  ];
+  return findings.toSorted((a, b) => a.invariant - b.invariant);
+}
+
+/** The audit, once all is quiet or should be: every law, what the kept roots say, and whether it became quiet in time. */
+export async function auditWhenQuiet(books: Books, roots: string, withinMs: number): Promise<Finding[]> {
+  const isQuiet = await quiet(books, withinMs);
+  const { checked, breaches } = await rootsThatDiffer(books.credits, roots);
+  const findings: Finding[] = [
+    ...(await audit(books)),
+    { invariant: 1, of: "credits", says: `the journals are what ${checked} kept roots say they were`, breaches },
+    {
+      invariant: 13,
+      of: "all",
+      says: `everything is quiet within ${withinMs / 1000} s`,
+      breaches: isQuiet ? [] : ["facts still wait: see 7"],
     },
   ];
   return findings.toSorted((a, b) => a.invariant - b.invariant);

@@ -1,4 +1,4 @@
-/** The tables of what is promised: every contract is in them, and every test that they name is there. */
+/** The tables of what is promised: every contract and every invariant is in them, and every test that they name is there. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -11,13 +11,19 @@ const rowsOf = (document: string) =>
     ({ groups }) => groups as { feature: string; file: string; name: string },
   );
 const features = rowsOf("docs/FEATURES.md");
+const invariants = rowsOf("docs/ARCHITECTURE.md");
 
 test("every contract is a feature that some test holds", () => {
   const subjects = [...Object.values(commands), ...Object.values(events)].flat().map(({ subject }) => subject);
   expect(subjects.filter((subject) => !features.some(({ feature }) => feature.includes(`\`${subject}\``)))).toEqual([]);
 });
 
-test.each([...features, ...rowsOf("docs/SECURITY.md")])("$feature", ({ file, name }) => {
+test("every invariant has a test", () => {
+  const numbers = new Set(invariants.map(({ feature }) => Number(/^\d+/.exec(feature))));
+  expect([...numbers]).toEqual(Array.from({ length: 13 }, (_, i) => i + 1));
+});
+
+test.each([...features, ...invariants, ...rowsOf("docs/SECURITY.md")])("$feature", ({ file, name }) => {
   const path = join(ROOT, file);
   expect(existsSync(path) ? readFileSync(path, "utf8") : `there is no ${file}`).toContain(name);
 });
@@ -34,9 +40,9 @@ test.each(ATTACKS)("%s is an attack that some test tries", (attack) => {
 });
 
 test("every row of the tables names a test", () => {
-  const bare = ["docs/FEATURES.md", "docs/SECURITY.md"].flatMap((document) => {
+  const bare = ["docs/FEATURES.md", "docs/ARCHITECTURE.md", "docs/SECURITY.md"].flatMap((document) => {
     const promises = readFileSync(join(ROOT, document), "utf8")
-      .split(/^\| (?:feature|attack) \|.*\n\|-.*$/m)
+      .split(/^\| (?:feature|invariant|attack) \|.*\n\|-.*$/m)
       .slice(1);
     const rows = promises.flatMap((table) => table.split("\n\n")[0]?.match(/^\|.+$/gm) ?? []);
     return rows.filter((row) => row.match(HELD) === null);

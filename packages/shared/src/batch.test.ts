@@ -117,34 +117,53 @@ describe("natural batching", () => {
   });
 });
 
+/** What becomes of an item: alone it is refused, or it fails whatever batch it is in. */
+type Fate = "done" | "refused" | "fails";
+
 describe("laws", () => {
-  test("whatever the timing, every item is done once, items of a key in order, and no key is in two batches at once", async () => {
+  test("whatever the timing, every item has its own fate once, items of a key in order, and no bound is passed", async () => {
+    const [batchMax, lanes, queueMax] = [4, 3, 6];
+    const anyItem = fc.record({
+      key: fc.constantFrom("a", "b", "c", "d"),
+      fate: fc.constantFrom<Fate>("done", "done", "refused", "fails"),
+    });
     await fc.assert(
-      fc.asyncProperty(
-        fc.scheduler(),
-        fc.array(fc.constantFrom("a", "b", "c"), { minLength: 1, maxLength: 40 }),
-        async (scheduler, keys) => {
-          const atWork = new Set<string>();
-          const done: Item[] = [];
-          const run = async (items: readonly Item[]) => {
-            const mine = new Set(items.map(({ key }) => key));
-            for (const key of mine) {
-              expect(atWork.has(key)).toBe(false);
-              atWork.add(key);
-            }
-            await scheduler.schedule(Promise.resolve());
-            for (const key of mine) atWork.delete(key);
-            done.push(...items);
-            return items.map(({ n }) => n);
-          };
-          const batcher = open(run, { batchMax: 4, lanes: 3 });
-          const submitted = keys.map((key, n) =>
-            scheduler.schedule(Promise.resolve()).then(() => batcher.submit({ key, n })),
-          );
-          await scheduler.waitFor(Promise.all(submitted));
-          expect(done.map(({ n }) => n).toSorted((x, y) => x - y)).toEqual(keys.map((_, n) => n));
-        },
-      ),
+      fc.asyncProperty(fc.scheduler(), fc.array(anyItem, { maxLength: 40, size: "max" }), async (scheduler, plans) => {
+        const [begun, done, wrong] = [new Set<number>(), [] as Item[], [] as string[]];
+        const atWork: string[][] = [];
+        const fateOf = ({ n }: Item) => plans[n]?.fate;
+        const run = async (items: readonly Item[]) => {
+          const keys = items.map(({ key }) => key);
+          if (keys.some((key) => atWork.flat().includes(key))) wrong.push(`${keys.join()} is in two batches at once`);
+          atWork.push(keys);
+          if (items.length > batchMax) wrong.push(`a batch of ${items.length}`);
+          if (atWork.length > lanes) wrong.push(`${atWork.length} batches at once`);
+          for (const { n } of items) begun.add(n);
+          await scheduler.schedule(Promise.resolve());
+          atWork.splice(atWork.indexOf(keys), 1);
+          if (items.some((item) => fateOf(item) === "fails")) throw new Error("fails");
+          done.push(...items);
+          return items.map((item) => (fateOf(item) === "refused" ? new Fault("not_found", "refused") : item.n));
+        };
+        const batcher = open(run, { batchMax, lanes, queueMax });
+        const taken: Item[] = [];
+        const submit = (item: Item): Promise<unknown> => {
+          if (taken.filter(({ n }) => !begun.has(n)).length === queueMax)
+            return expect(batcher.submit(item)).rejects.toThrow("too many requests");
+          taken.push(item);
+          const result = batcher.submit(item);
+          return fateOf(item) === "done"
+            ? expect(result).resolves.toBe(item.n)
+            : expect(result).rejects.toThrow(fateOf(item));
+        };
+        await scheduler.waitFor(
+          Promise.all(plans.map(({ key }, n) => scheduler.schedule(Promise.resolve()).then(() => submit({ key, n })))),
+        );
+        expect(wrong).toEqual([]);
+        const inOrder = (items: readonly Item[]) =>
+          items.toSorted((x, y) => (x.key < y.key ? -1 : x.key > y.key ? 1 : 0));
+        expect(inOrder(done)).toEqual(inOrder(taken.filter((item) => fateOf(item) !== "fails")));
+      }),
       { numRuns: 100 },
     );
   });

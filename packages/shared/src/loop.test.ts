@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { until } from "./local/condition.ts";
 import { openLog } from "./log.ts";
@@ -70,4 +71,29 @@ test("a round that does not end is told, so that the process can be ended", asyn
   expect(await until(() => stalled, WITHIN_MS)).toBe(true);
   release();
   await loop.close();
+});
+
+test("whatever is woken when, a round sees what was there at the last wake, and no two rounds are at work at once", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.scheduler(), fc.nat(10), async (scheduler, wakes) => {
+      let [made, atWork, atWorkMost] = [0, 0, 0];
+      let hasSeenAll = () => {};
+      const seenAll = new Promise<void>((resolve) => (hasSeenAll = resolve));
+      const loop = open(async () => {
+        atWorkMost = Math.max(atWorkMost, ++atWork);
+        const seen = made;
+        await scheduler.schedule(Promise.resolve());
+        atWork--;
+        if (seen === wakes) hasSeenAll();
+      });
+      for (let i = 0; i < wakes; i++)
+        void scheduler.schedule(Promise.resolve()).finally(() => {
+          made++;
+          loop.wake();
+        });
+      await scheduler.waitFor(seenAll);
+      await scheduler.waitFor(loop.close());
+      expect(atWorkMost).toBe(1);
+    }),
+  );
 });

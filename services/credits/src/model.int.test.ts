@@ -23,6 +23,7 @@ import {
   openLedger,
   tell,
   tellCustomer,
+  textOf,
   type Ask,
   type Deed,
   type Ledger,
@@ -87,16 +88,6 @@ class Round implements fc.AsyncCommand<Model, readonly string[]> {
   toString(): string {
     return textOf(this.#plans);
   }
-}
-
-/** One text for what is equal, in whatever order it was written down. */
-function textOf(value: unknown): string {
-  return JSON.stringify(value, (_, each: unknown) => {
-    if (typeof each === "bigint") return tell(each);
-    return typeof each === "object" && each !== null && !Array.isArray(each)
-      ? Object.fromEntries(Object.entries(each).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-      : each;
-  });
 }
 
 function askOf(plan: Plan, asked: readonly Ask[], users: readonly string[]): Ask {

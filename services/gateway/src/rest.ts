@@ -76,12 +76,8 @@ async function forward(
     ...(key !== undefined && { idempotencyKey: key }),
   };
   const guesser = command.guessable === true ? caller?.sub : undefined;
-  if (guesser === undefined) return bus.forward(command, json, ask);
-  await guesses.check(guesser);
-  return bus.forward(command, json, ask).catch(async (fault: unknown) => {
-    if (Fault.from(fault).code === "not_found") await guesses.miss(guesser);
-    throw fault;
-  });
+  const look = () => bus.forward(command, json, ask);
+  return guesser === undefined ? look() : guesses.ask(guesser, look);
 }
 
 /**

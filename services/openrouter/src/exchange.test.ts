@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Fault } from "@tollbooth/shared/fault";
 import { Exchange } from "./exchange.ts";
@@ -68,5 +69,58 @@ describe("an exchange", () => {
     const part = await exchange.take(WAIT_MS);
     expect(/[\uD800-\uDBFF]$/.test(part.text)).toBe(false);
     expect(part.text + (await all(exchange))).toBe(text);
+  });
+});
+
+describe("whatever the timing,", () => {
+  const anyText = fc.oneof(fc.string({ maxLength: 3 }), fc.constant("x".repeat(150_000)));
+  const how = { ends: fc.constantFrom("done", "fails"), isLeft: fc.boolean() };
+
+  test("what is pushed is taken once, in its order, up to its end or to where it is left, and nobody waits for ever", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.scheduler(),
+        fc.array(anyText),
+        fc.record(how),
+        async (scheduler, texts, { ends, isLeft }) => {
+          const exchange = new Exchange();
+          const soon = () => scheduler.schedule(Promise.resolve());
+          const pushing = async () => {
+            await soon();
+            exchange.begin(HEAD);
+            for (const text of texts) {
+              await soon();
+              await exchange.push(text);
+            }
+            await soon();
+            exchange.end(ends === "done" ? ends : new Fault("rate_limited", ends));
+          };
+          const leaving = async () => {
+            await soon();
+            if (isLeft) exchange.leave();
+          };
+          const taken = { text: "", heads: 0, ended: "" };
+          const taking = async () => {
+            while (taken.ended === "") {
+              await soon();
+              const part = await exchange.take(WAIT_MS).catch((error: Error) => error.message);
+              if (typeof part === "string") taken.ended = part;
+              else {
+                taken.text += part.text;
+                taken.heads += part.head === undefined ? 0 : 1;
+                if (part.done) taken.ended = "done";
+              }
+            }
+          };
+          await scheduler.waitFor(Promise.all([pushing(), leaving(), taking()]));
+          const whole = texts.join("");
+          if (isLeft) expect(whole.startsWith(taken.text)).toBe(true);
+          else expect(taken).toMatchObject({ text: whole, ended: ends });
+          // What fails before its first part may have no head.
+          expect(taken.heads).toBeLessThanOrEqual(1);
+          expect(taken.heads).toBeGreaterThanOrEqual(taken.text === "" ? 0 : 1);
+        },
+      ),
+    );
   });
 });

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Fault } from "@tollbooth/shared/fault";
 import { OpenRouter } from "./client.ts";
@@ -25,6 +26,33 @@ describe("a key", () => {
     end();
     await Promise.all(underWay);
     expect(await codeOf(guards.inRoom("a", async () => {}))).toBe("ok");
+  });
+
+  test("never has more under way than it may, and is refused only where it has as many, whatever the timing", async () => {
+    const anyAsks = fc.array(fc.record({ key: fc.constantFrom("a", "b"), fails: fc.boolean() }), { maxLength: 20 });
+    await fc.assert(
+      fc.asyncProperty(fc.scheduler(), anyAsks, async (scheduler, asks) => {
+        const guards = new Guards(LIMITS);
+        const [underWay, wrong] = [{ a: 0, b: 0 }, [] as string[]];
+        const ask = async ({ key, fails }: { key: "a" | "b"; fails: boolean }) => {
+          await scheduler.schedule(Promise.resolve());
+          const isFull = underWay[key] >= LIMITS.atOnceMax;
+          underWay[key]++;
+          const code = await codeOf(
+            guards.inRoom(key, async () => {
+              if (underWay[key] > LIMITS.atOnceMax) wrong.push(`${underWay[key]} are under way`);
+              await scheduler.schedule(Promise.resolve());
+              if (fails) throw new Fault("timeout", "no");
+            }),
+          );
+          underWay[key]--;
+          const fate = fails ? "timeout" : "ok";
+          if (code !== (isFull ? "rate_limited" : fate)) wrong.push(`${code} instead of ${fate}, full: ${isFull}`);
+        };
+        await scheduler.waitFor(Promise.all(asks.map(ask)));
+        expect(wrong).toEqual([]);
+      }),
+    );
   });
 
   test("that fails again and again is asked no more for a while, and no other key with it", async () => {

@@ -41,10 +41,13 @@ interface Customer {
   readonly holds: Record<string, Holding>;
 }
 
+/** What was answered first under a key. */
+export type Keys = Record<string, { readonly content: string; readonly answer: string }>;
+
 /** All that he has written down. */
 export interface Ledger {
   readonly customers: Record<string, Customer>;
-  readonly keys: Record<string, { readonly content: string; readonly answer: string }>;
+  readonly keys: Keys;
   readonly events: Record<string, true>;
   /** What was taken by whose request, and given back of it. */
   readonly taken: Record<string, { readonly user: string; readonly amount: bigint; refunded: bigint }>;
@@ -56,7 +59,7 @@ const TIERS: Readonly<Record<string, { readonly price: number; readonly credits:
   starter: { price: 19, credits: 20n * CREDIT },
   professional: { price: 49, credits: 60n * CREDIT },
 };
-const REMEMBERED = /^(ok|insufficient_credits|hold_ended)\b/;
+const REMEMBERED = /^(ok|insufficient_credits|hold_ended|already_redeemed|coupon_exhausted)\b/;
 
 /** The books of new customers, each with how far his holds may go below nothing. */
 export function openLedger(overdrafts: Readonly<Record<string, bigint>>): Ledger {
@@ -74,22 +77,41 @@ export function answer(ledger: Ledger, ask: Ask): string {
     ledger.events[ask.name] = true;
     return perform(ledger, ask);
   }
-  if (ask.key === null) return perform(ledger, ask);
+  return once(ledger.keys, ask, () => perform(ledger, ask));
+}
+
+/** What is answered under a key: the first answer again, or what is answered now. */
+export function once(
+  keys: Keys,
+  ask: { readonly client: string; readonly key: string | null; readonly user: string; readonly deed: object },
+  first: () => string,
+): string {
+  if (ask.key === null) return first();
   const content = contentOf(ask);
   const key = `${ask.client} ${ask.key}`;
-  const before = ledger.keys[key];
+  const before = keys[key];
   if (before === undefined) {
-    const first = perform(ledger, ask);
-    if (REMEMBERED.test(first)) ledger.keys[key] = { content, answer: first };
-    return first;
+    const answered = first();
+    if (REMEMBERED.test(answered)) keys[key] = { content, answer: answered };
+    return answered;
   }
   if (before.content !== content) return "idempotency_conflict";
   return before.answer.startsWith("ok") ? `again ${before.answer}` : before.answer;
 }
 
 /** What makes two requests the same. */
-export function contentOf({ user, deed }: Ask): string {
+export function contentOf({ user, deed }: { readonly user: string; readonly deed: object }): string {
   return JSON.stringify([user, deed], (_, value: unknown) => (typeof value === "bigint" ? String(value) : value));
+}
+
+/** One text for what is equal, in whatever order it was written down. */
+export function textOf(value: unknown): string {
+  return JSON.stringify(value, (_, each: unknown) => {
+    if (typeof each === "bigint") return tell(each);
+    return typeof each === "object" && each !== null && !Array.isArray(each)
+      ? Object.fromEntries(Object.entries(each).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : each;
+  });
 }
 
 /** An amount as it is told. */

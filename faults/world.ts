@@ -36,7 +36,8 @@ export class World {
   readonly books: Books;
   readonly bus: Bus;
   readonly streams: Streams;
-  readonly #folder: string;
+  /** Its data and logs. */
+  readonly folder: string;
   /** What the supervisor said, one sentence at a time. */
   readonly said: string[];
 
@@ -61,7 +62,7 @@ export class World {
     );
     this.bus = bus;
     this.streams = new Streams(bus);
-    this.#folder = folder;
+    this.folder = folder;
     this.said = said;
   }
 
@@ -118,10 +119,10 @@ export class World {
   async close(hasFailed: boolean): Promise<void> {
     await Promise.all([this.bus.close(), ...OWNERS.map((owner) => this.books[owner].close())]);
     await this.platform.stop();
-    const refusals = await refusalsIn(logOf("nats", this.#folder));
+    const refusals = await refusalsIn(logOf("nats", this.folder));
     if (refusals.length > 0) throw new Error(`the broker refused what was needed:\n${refusals.join("\n")}`);
-    if (hasFailed) console.log(`logs: ${join(this.#folder, "logs")}`);
-    else await rm(this.#folder, { recursive: true });
+    if (hasFailed) console.log(`logs: ${join(this.folder, "logs")}`);
+    else await rm(this.folder, { recursive: true });
   }
 }
 

@@ -30,6 +30,27 @@ export async function chat({ platform }: World, token: string, body: object, gon
   }
 }
 
+const CHAT_PAUSE_MS = 200;
+
+/** Chats one after the other, until it is ended; its end tells how they ended. */
+export function chatting(world: World, token: string, body: object): { end(): Promise<readonly Ended[]> } {
+  const over = new AbortController();
+  const asking = (async () => {
+    const ends: Ended[] = [];
+    while (!over.signal.aborted) {
+      ends.push(await chat(world, token, body));
+      await pause(CHAT_PAUSE_MS);
+    }
+    return ends;
+  })();
+  return {
+    end: () => {
+      over.abort();
+      return asking;
+    },
+  };
+}
+
 /** What OpenRouter billed, beside the events of it: all is well where the lists are empty. */
 export interface Settlement {
   readonly billed: number;

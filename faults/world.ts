@@ -37,7 +37,8 @@ export class World {
   readonly books: Books;
   readonly bus: Bus;
   readonly streams: Streams;
-  readonly #folder: string;
+  /** Its data and logs. */
+  readonly folder: string;
   readonly #brokers: readonly Broker[];
   /** What the supervisor said, one sentence at a time. */
   readonly said: string[];
@@ -65,7 +66,7 @@ export class World {
     this.bus = bus;
     this.streams = new Streams(bus);
     this.#brokers = brokers;
-    this.#folder = folder;
+    this.folder = folder;
     this.said = said;
   }
 
@@ -138,11 +139,11 @@ export class World {
   async close(hasFailed: boolean): Promise<void> {
     await Promise.all([this.bus.close(), ...OWNERS.map((owner) => this.books[owner].close())]);
     await this.platform.stop();
-    const logs = this.#brokers.map((broker) => logOf(broker, this.#folder));
+    const logs = this.#brokers.map((broker) => logOf(broker, this.folder));
     const refusals = (await Promise.all(logs.map(refusalsIn))).flat();
     if (refusals.length > 0) throw new Error(`the broker refused what was needed:\n${refusals.join("\n")}`);
-    if (hasFailed) console.log(`logs: ${join(this.#folder, "logs")}`);
-    else await rm(this.#folder, { recursive: true });
+    if (hasFailed) console.log(`logs: ${join(this.folder, "logs")}`);
+    else await rm(this.folder, { recursive: true });
   }
 }
 

@@ -166,4 +166,18 @@ test("where a role may not change its database, code that is newer says who can"
   );
   await superuser.run(sql`insert into migrations select * from set_aside`);
   await migrate(service.coupons, "services/coupons/migrations");
+  await superuser.run(sql`drop table set_aside`);
+});
+
+test("code of the version before leaves what a newer one has granted, and code that knows all grants anew", async () => {
+  const superuser = open(superuserOf("coupons"));
+  expect(await told(superuser, "create table tomorrow (n int)")).toBe("done");
+  expect(await told(superuser, `alter table tomorrow owner to ${rolesOf("coupons", prefix).owner}`)).toBe("done");
+  await superuser.run(sql`insert into migrations (name, sha256) values ('9999_tomorrow.sql', '')`);
+  await makeDatabases(postgresUrl, passwords, prefix);
+  expect(await told(service.coupons, "select from tomorrow")).toMatch(/permission denied/);
+  await superuser.run(sql`delete from migrations where name = '9999_tomorrow.sql'`);
+  await makeDatabases(postgresUrl, passwords, prefix);
+  expect(await told(service.coupons, "select from tomorrow")).toBe("done");
+  expect(await told(superuser, "drop table tomorrow")).toBe("done");
 });

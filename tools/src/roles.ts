@@ -44,8 +44,9 @@ export async function makeDatabases(
     await withDb(url.href, async (db) => handOver(db, roles));
     url.searchParams.set("options", `-c role=${roles.owner}`);
     await withDb(url.href, async (db) => {
-      await migrate(db, join(ROOT, "services", owner, "migrations"));
-      await db.tx(async (tx) => grant(tx, roles));
+      const isNewest = await migrate(db, join(ROOT, "services", owner, "migrations"));
+      // A newer version has granted by a list that knows its tables.
+      if (isNewest) await db.tx(async (tx) => grant(tx, roles));
     });
   }
   return databaseUrlsOf(superuserUrl, passwords, prefix);

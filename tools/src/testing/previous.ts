@@ -1,0 +1,56 @@
+/**
+ * The version before this one: it goes on beside this one while services are exchanged. Here is its place, and nowhere else:
+ * it is moved with each release.
+ */
+import { mkdir, readdir, rename, rm, stat, symlink } from "node:fs/promises";
+import { join } from "node:path";
+import { output, succeeds } from "@tollbooth/shared/local/command";
+import { ROOT } from "../checkout.ts";
+import type { Owner } from "../databases.ts";
+
+/** A commit, and the number of the last migration that it knows of each database. */
+export const PREVIOUS: { readonly commit: string; readonly migrations: Readonly<Record<Owner, string>> } = {
+  commit: "d819ccff1ac9e7aefd9cad9eae0874b1adb5f4a8",
+  migrations: { credits: "0008", usage: "0008", coupons: "0005", openrouter: "0009" },
+};
+
+/** It was about 10 s. */
+const BUILT_WITHIN_MS = 120_000;
+
+/** The folder of that version, built; undefined where this clone does not have its commit. It is made once a checkout. */
+export async function previousCheckout(): Promise<string | undefined> {
+  const { commit } = PREVIOUS;
+  const folder = join(ROOT, ".tollbooth/previous", commit);
+  if (await isThere(folder)) return folder;
+  if (!(await succeeds(["git", "-C", ROOT, "cat-file", "-e", `${commit}^{commit}`]))) return undefined;
+  const draft = `${folder}.draft`;
+  await rm(draft, { recursive: true, force: true });
+  await mkdir(draft, { recursive: true });
+  const archive = join(draft, "archive.tar");
+  await output(["git", "-C", ROOT, "archive", "-o", archive, commit]);
+  await output(["tar", "-xf", archive, "-C", draft]);
+  await rm(archive);
+  await linkPackages(draft);
+  const tsc = join(ROOT, "node_modules/.bin/tsc");
+  await output([tsc, "-b", join(draft, "tools/tsconfig.build.json")], { timeoutMs: BUILT_WITHIN_MS });
+  await rename(draft, folder);
+  return folder;
+}
+
+/** Its own packages are its own. What they need of others lies above it, in the checkout that it stands in. */
+async function linkPackages(folder: string): Promise<void> {
+  const ours = join(folder, "node_modules/@tollbooth");
+  await mkdir(ours, { recursive: true });
+  await symlink("../../packages/shared", join(ours, "shared"));
+  for (const service of await readdir(join(folder, "services")))
+    await symlink(`../../services/${service}`, join(ours, service));
+  const nested = "packages/shared/node_modules";
+  if (await isThere(join(ROOT, nested))) await symlink(join(ROOT, nested), join(folder, nested));
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,5 +1,5 @@
 import OpenAI, { type APIError } from "openai";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { allocate, getBalance, listTransactions } from "@tollbooth/shared/contracts/credits";
 import { createOpenRouterAccount, getOpenRouterAccount } from "@tollbooth/shared/contracts/openrouter";
@@ -202,6 +202,12 @@ test("clients that hang up at any moment pay for what was done, once each", asyn
 });
 
 describe("when the service dies", () => {
+  // Whoever waits for it is told sooner than he would be by default.
+  beforeAll(async () => {
+    await platform.restart("gateway", { REQUEST_TIMEOUT_MS: "3000" });
+    await platform.ready();
+  });
+
   /** Lets it die at a point of its work, as if power had failed; settles when it is back. */
   async function diesAt(point: string, user: Person): Promise<void> {
     await platform.restart("openrouter", { ...IN_HAND, CRASH_AT: point });

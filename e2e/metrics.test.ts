@@ -4,6 +4,7 @@ import { explainTransaction, getBalance, listTransactions } from "@tollbooth/sha
 import { createOpenRouterAccount, routeChat } from "@tollbooth/shared/contracts/openrouter";
 import { trackUsage } from "@tollbooth/shared/contracts/usage";
 import { until } from "@tollbooth/shared/local/condition";
+import { streams as allStreams } from "@tollbooth/shared/streams";
 import { documentedMetrics, namesIn, OF_THE_PROCESS } from "../tools/src/testing/metrics-table.ts";
 import { SERVICES, type Service } from "../tools/src/service.ts";
 import { SERVICE, testBus } from "./harness/bus.ts";
@@ -11,7 +12,7 @@ import { scrape } from "./harness/metrics.ts";
 import { newKey } from "./harness/openrouter.ts";
 import { newUser, Person, somebody, visit } from "./harness/person.ts";
 
-const { bus } = await testBus();
+const { bus, streams } = await testBus();
 
 const ports = inject("metricsPorts");
 /** The services that read a stream. */
@@ -102,6 +103,8 @@ async function toldBy(service: Service): Promise<Map<string, Set<string>>> {
 test("each process tells the metrics that the runbook says of it, with their labels, and no other", async () => {
   const [user, root] = [await newUser(), await Person.of("root", ["admin"])];
   await user.ok(trackUsage, { service: "chat", cost: "0.01" });
+  const report = JSON.stringify({ user_id: user.sub, event_id: somebody("event"), service: "chat", cost: "0.01" });
+  await streams.publish(allStreams.usageReports.name, "usage.report.chat", somebody("message"), {}, report);
   const { code } = await root.ok(createCoupon, { coupon_type: "credit_bonus", value: "1" });
   await user.ok(redeemCoupon, { code });
   const charge = async () => (await user.ok(listTransactions, { transaction_type: "usage" }))[0]?.id;

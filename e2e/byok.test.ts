@@ -58,7 +58,7 @@ async function untold(user: Person): Promise<number> {
 
 /** Lets the service die at a point of its work, as if power had failed; settles when it is back. */
 async function diesAt(point: string, user: Person, work: () => Promise<void>): Promise<void> {
-  await platform.restart("openrouter", { CRASH_AT: point });
+  await platform.restart("openrouter", { CRASH_AT: point, OPENROUTER_IN_HAND_S: "3" });
   await answers(user);
   const { pid } = platform.part("openrouter");
   await work();
@@ -115,8 +115,7 @@ describe("a chat on a user's own key", () => {
       await expect(chat(user, "lost", 2_000)).rejects.toThrow("was not answered in time");
     });
     await expect(chat(user, "lost")).rejects.toThrow("was sent before");
-    // Its process says for 30 s that it has it in its hands.
-    await becomes(user, 1, 45_000);
+    await becomes(user, 1);
   });
 
   test("is recorded once when the service dies before it has told usage", async () => {

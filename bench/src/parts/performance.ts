@@ -34,6 +34,10 @@ const Soaked = z.object({
   ),
 });
 
+const Shed = z.object({
+  seconds: z.array(z.object({ sent: z.number(), accepted: z.number(), refused: z.number() })),
+});
+
 const SECTION = /<!-- figures of (\w+) -->\n[^]*?<!-- end -->/g;
 
 /** The document with the tables of what is kept, by the names of the benches. */
@@ -58,6 +62,7 @@ export function charts(kept: ReadonlyMap<string, unknown>): Map<string, string> 
         ),
       );
   }
+  if (kept.has("shed")) files.set("shed-answers.svg", shedChart(Shed.parse(Kept.parse(kept.get("shed")).figures)));
   if (kept.has("soak")) {
     const { minutes } = Soaked.parse(Kept.parse(kept.get("soak")).figures);
     const line = (name: string, of: (minute: (typeof minutes)[number]) => number) => ({
@@ -75,6 +80,19 @@ export function charts(kept: ReadonlyMap<string, unknown>): Map<string, string> 
     files.set("soak-memory.svg", drawn({ title: "Resident memory", x, y: { label: "MB" }, lines: memory }));
   }
   return files;
+}
+
+function shedChart({ seconds }: z.output<typeof Shed>): string {
+  const line = (name: string, key: keyof (typeof seconds)[number]) => ({
+    name,
+    points: seconds.map((second, at) => [at, second[key]] as const),
+  });
+  return drawn({
+    title: "Requests that were due in each second",
+    x: { label: "seconds", isLogarithmic: false },
+    y: { label: "a second" },
+    lines: [line("asked", "sent"), line("done", "accepted"), line("refused at once", "refused")],
+  });
 }
 
 function growthChart(of: string, growth: z.output<typeof Growth>): string {

@@ -31,15 +31,20 @@ export interface Sample {
 
 /** Looks at all of it now. */
 export async function sample(platform: Platform, books: ReturnType<typeof openBooks>): Promise<Sample> {
-  const memory = PARTS.map(async (part) => [part, await residentMb(platform.part(part).pid ?? 0)] as const);
   return {
-    memoryMb: Object.fromEntries(await Promise.all(memory)),
+    memoryMb: await memoryMb(platform),
     tables: [
       ...(await sizes(books.credits, "credits", HOT.credits)),
       ...(await sizes(books.usage, "usage", HOT.usage)),
     ],
     outboxAgeS: Math.max(await outboxAge(books.credits), await outboxAge(books.usage)),
   };
+}
+
+/** What each process has in memory. */
+export async function memoryMb(platform: Platform): Promise<Sample["memoryMb"]> {
+  const memory = PARTS.map(async (part) => [part, await residentMb(platform.part(part).pid ?? 0)] as const);
+  return Object.fromEntries(await Promise.all(memory));
 }
 
 /** What a process has in memory. */

@@ -4,7 +4,7 @@
  * items of one key keep their order.
  */
 import { Fault } from "./fault.ts";
-import { batchSize } from "./metrics.ts";
+import { batchSize, batchWaiting } from "./metrics.ts";
 
 export interface BatchOptions<I, R> {
   /** Under which its sizes are counted. */
@@ -40,6 +40,7 @@ export class Batcher<I, R> {
 
   constructor(options: BatchOptions<I, R>) {
     this.#options = options;
+    batchWaiting.watch(() => [{ labels: { batch: options.name }, value: this.#waiting }]);
   }
 
   /** Resolves with the item's result after its batch is done; throws its Fault, or `overloaded` at once. */

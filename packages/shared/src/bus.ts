@@ -143,21 +143,23 @@ function away(cause?: unknown): Fault {
 
 function forward(bus: Bus, contract: Command, body: string, ask: Partial<Ask>): Promise<Reply> {
   const { subject } = contract;
-  return inSpan(
-    `ask ${subject}`,
-    { kind: SpanKind.CLIENT, attributes: { "messaging.system": "nats", "messaging.destination.name": subject } },
-    async () => {
-      const deadlineMs = ask.deadlineMs ?? Date.now() + ASK_TIMEOUT_MS;
-      const timeout = deadlineMs - Date.now();
-      if (timeout <= 0) throw new Fault("timeout", "there was no time left to ask", { retryAfterS: 1 });
-      const headers = encodeAsk({ ...ask, requestId: ask.requestId ?? randomUUID(), deadlineMs });
-      await endOfTurn();
-      const message = await bus
-        .whileConnected(() => bus.connection.request(addressOf(contract), body, { timeout, headers }))
-        .catch((cause: unknown) => unanswered(contract, cause));
-      return decodeReply(message);
-    },
-  );
+  const attributes = {
+    "messaging.system": "nats",
+    "messaging.operation.name": "ask",
+    "messaging.operation.type": "send",
+    "messaging.destination.name": subject,
+  };
+  return inSpan(`ask ${subject}`, { kind: SpanKind.CLIENT, attributes }, async () => {
+    const deadlineMs = ask.deadlineMs ?? Date.now() + ASK_TIMEOUT_MS;
+    const timeout = deadlineMs - Date.now();
+    if (timeout <= 0) throw new Fault("timeout", "there was no time left to ask", { retryAfterS: 1 });
+    const headers = encodeAsk({ ...ask, requestId: ask.requestId ?? randomUUID(), deadlineMs });
+    await endOfTurn();
+    const message = await bus
+      .whileConnected(() => bus.connection.request(addressOf(contract), body, { timeout, headers }))
+      .catch((cause: unknown) => unanswered(contract, cause));
+    return decodeReply(message);
+  });
 }
 
 let turn: Promise<void> | undefined;

@@ -203,14 +203,15 @@ function inOneWrite({ connection }: pg.Client): void {
 
 function ask(on: pg.Pool | pg.Client, query: Sql): Promise<pg.QueryResult> {
   const operation = /^\s*(\w+)/.exec(query.text)?.[1] ?? "query";
-  return inSpan(
-    `sql ${operation}`,
-    { kind: SpanKind.CLIENT, attributes: { "db.system.name": "postgresql", "db.query.text": query.text } },
-    async () => {
-      if (on instanceof pg.Client) inOneWrite(on);
-      return on.query(prepared(query));
-    },
-  );
+  const attributes = {
+    "db.system.name": "postgresql",
+    "db.operation.name": operation,
+    "db.query.text": query.text,
+  };
+  return inSpan(`sql ${operation}`, { kind: SpanKind.CLIENT, attributes }, async () => {
+    if (on instanceof pg.Client) inOneWrite(on);
+    return on.query(prepared(query));
+  });
 }
 
 /** As many as our code has statements. */

@@ -18,6 +18,11 @@ export class InHand {
     return held;
   }
 
+  /** How much of it there is. */
+  get count(): number {
+    return this.#work.size;
+  }
+
   /** Whether there is as much of it as there should be. */
   get isFull(): boolean {
     return this.#work.size >= this.#max;

@@ -136,6 +136,14 @@ export const consumerPending = new Watched(
   "Messages of a stream that a consumer was not given yet, or has not acknowledged",
   ["consumer", "state"],
 );
+export const requestsInHand = new Watched(
+  "tollbooth_requests_in_hand",
+  "Requests that wait for an answer of a service: in the gateway those it has asked, in the service those it was asked",
+  ["service"],
+);
+export const batchWaiting = new Watched("tollbooth_batch_waiting", "Items that wait for their batch to begin", [
+  "batch",
+]);
 export const poolConnections = new Watched(
   "db_client_connection_count",
   "Connections of a pool to its database: idle or used",

@@ -5,7 +5,7 @@ import { Fault } from "./fault.ts";
 import type { Endpoint, Reply } from "./handler.ts";
 import { InHand } from "./in-hand.ts";
 import type { Log } from "./log.ts";
-import { answerDuration, timed } from "./metrics.ts";
+import { answerDuration, requestsInHand, timed } from "./metrics.ts";
 import { inSpan, SpanKind } from "./telemetry.ts";
 import { decodeAsk, HEADER, traceOf } from "./wire.ts";
 
@@ -24,6 +24,7 @@ export async function serve(
 ): Promise<() => Promise<void>> {
   const micro = await connection.services.add({ name: service, version: "0.1.0", queue: service });
   const inHand = new InHand(IN_HAND_MAX);
+  const unwatch = requestsInHand.watch(() => [{ labels: { service }, value: inHand.count }]);
   for (const endpoint of endpoints) {
     const subject = addressOf(endpoint.contract);
     micro.addEndpoint(subject.replaceAll(".", "-"), {
@@ -41,6 +42,7 @@ export async function serve(
     });
   }
   return async () => {
+    unwatch();
     await micro.stop();
     await inHand.ended();
   };
@@ -48,7 +50,12 @@ export async function serve(
 
 async function answer(endpoint: Endpoint, message: ServiceMsg, log: Log): Promise<void> {
   const { subject } = endpoint.contract;
-  const attributes = { "messaging.system": "nats", "messaging.destination.name": subject };
+  const attributes = {
+    "messaging.system": "nats",
+    "messaging.operation.name": "answer",
+    "messaging.operation.type": "process",
+    "messaging.destination.name": subject,
+  };
   const span = { kind: SpanKind.SERVER, parent: traceOf(message.headers), attributes };
   try {
     const reply = () => timed(answerDuration, subject, () => logged(endpoint, message, log));

@@ -26,6 +26,7 @@ export interface Parts {
     GatewayConfig,
     | "CORS_ORIGINS"
     | "REQUEST_TIMEOUT_MS"
+    | "REQUESTS_IN_HAND_MAX"
     | "RATE_LIMIT_USER"
     | "RATE_LIMIT_ADDRESS"
     | "RATE_LIMIT_GUESSES"
@@ -47,8 +48,9 @@ export function buildApp({ config, bus, auth, log, commands }: Parts): RequestLi
   const pages = buildPages({ bus, commands, withMetrics: config.GATEWAY_METRICS_PORT === undefined, refuse });
   const api = restHandler({
     bus,
-    commands: Object.values(commands).flat(),
+    commands,
     requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
+    inHandMax: config.REQUESTS_IN_HAND_MAX,
     guesses: new Guesses(config.RATE_LIMIT_GUESSES, GUESSES_WINDOW_S),
     admit,
     refuse,

@@ -87,9 +87,13 @@ export function refuser(log: Log): (thrown: unknown, res: Answer) => void {
   };
 }
 
-/** A bug is logged with its stack. While a part is away there are many refusals: each is one short line. */
+/**
+ * A bug is logged with its stack. While a part is away there are many refusals: each is one short line. Where there is too
+ * much to do there are more than can be written: they are counted (metrics.ts), and in the lines of their requests.
+ */
 function tell(log: Log, fault: Fault): void {
   const { cause } = fault.more;
+  if (fault.code === "overloaded") return;
   if (fault.code === "internal") log.error({ err: cause ?? fault }, fault.message);
   else if (PROBLEMS[fault.code].status >= 500) log.warn({ code: fault.code, cause: String(cause) }, fault.message);
 }

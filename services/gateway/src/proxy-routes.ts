@@ -12,7 +12,7 @@ import { Routes } from "./routes.ts";
 
 export const PROXY_PREFIX = "/api/v1";
 
-interface Mount extends Proxy, Pick<Rest, "refuse" | "requestTimeoutMs"> {}
+interface Mount extends Proxy, Pick<Rest, "refuse"> {}
 
 /** Answers chats, embeddings and the list of models; of another address it answers false, and does nothing. */
 export function proxyHandler(mount: Mount): (req: IncomingMessage, res: Answer) => boolean {

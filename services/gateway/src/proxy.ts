@@ -16,14 +16,13 @@ import { nameRequest, tellNothing } from "./proxy-bill.ts";
 import { readChatBody } from "./proxy-body.ts";
 import type { Rest } from "./rest.ts";
 
-export interface Proxy extends Pick<Rest, "admit"> {
+export interface Proxy extends Pick<Rest, "admit" | "requestTimeoutMs"> {
   readonly bus: Pick<Bus, "ask" | "forward">;
   readonly log: Log;
 }
 
-/** The service answers a take after 10 s, with nothing where there is nothing. */
-const TAKE_WITHIN_MS = 20_000;
-const OPEN_WITHIN_MS = 20_000;
+/** The service answers a take after that, with nothing where there is nothing. */
+const TAKE_WAIT_MS = 5_000;
 
 const DOOR = openExchange.access;
 
@@ -45,7 +44,7 @@ export async function carry(
     const opened = await proxy.bus.ask(
       openExchange,
       { request_id, kind, body, ...(payer && { key: payer }) },
-      { ...asked, deadlineMs: Date.now() + OPEN_WITHIN_MS },
+      { ...asked, deadlineMs: Date.now() + proxy.requestTimeoutMs },
     );
     await bring(proxy, opened, asked, res);
   } catch (error) {
@@ -73,7 +72,7 @@ export async function answerFault(
 
 /** Brings an answer to the client, part by part. Throws what ended it. */
 async function bring(
-  { bus }: Proxy,
+  { bus, requestTimeoutMs }: Proxy,
   { exchange_id, process }: { readonly exchange_id: string; readonly process: string },
   asked: Partial<Ask>,
   res: ServerResponse,
@@ -83,7 +82,7 @@ async function bring(
       .ask(
         answeredBy(takeExchange, process),
         { exchange_id, left },
-        { ...asked, deadlineMs: Date.now() + TAKE_WITHIN_MS },
+        { ...asked, deadlineMs: Date.now() + TAKE_WAIT_MS + requestTimeoutMs },
       )
       .catch(unheard);
   let isGone = res.destroyed;

@@ -7,6 +7,8 @@ import type { Bus } from "@tollbooth/shared/bus";
 import type { Ask, Caller, Command, Route } from "@tollbooth/shared/contract";
 import { Fault } from "@tollbooth/shared/fault";
 import { mayAsk, type Reply } from "@tollbooth/shared/handler";
+import { InHand } from "@tollbooth/shared/in-hand";
+import { requestsInHand } from "@tollbooth/shared/metrics";
 import { idempotencyKey } from "./idempotency.ts";
 import type { Guesses } from "./guesses.ts";
 import { bodyReader, pathOf, queryInput, queryOf } from "./input.ts";
@@ -19,9 +21,12 @@ export const BODY_MAX_BYTES = 100_000;
 
 export interface Rest {
   readonly bus: Pick<Bus, "forward">;
-  readonly commands: readonly Command[];
+  /** What each service answers. */
+  readonly commands: Readonly<Record<string, readonly Command[]>>;
   /** How long a request may wait for its service. */
   readonly requestTimeoutMs: number;
+  /** Requests that may wait for one service at a time; one more is refused at once. */
+  readonly inHandMax: number;
   /** Who asks for things that do not exist, where names can be guessed. */
   readonly guesses: Guesses;
   /** Lets a request in: who asks, if he says so. Throws where the token is bad or the limit reached. */
@@ -34,15 +39,27 @@ interface Mounted {
   readonly command: Command;
   readonly route: Route;
   readonly readBody: ReturnType<typeof bodyReader>;
+  /** What waits for the service that answers it. */
+  readonly inHand: InHand;
 }
 
 /** Answers what is below the prefix: routes for all commands that have one. What is `internal` has none. */
 export function restHandler(rest: Rest): (req: IncomingMessage, res: Answer) => void {
   const routes = new Routes<Mounted>();
-  for (const command of rest.commands) {
-    if (command.http === undefined || command.access === "internal") continue;
-    const mounted = { command, route: command.http, readBody: bodyReader(command.bodyMaxBytes ?? BODY_MAX_BYTES) };
-    routes.add(command.http.method.toUpperCase(), command.http.path, mounted);
+  for (const [service, commands] of Object.entries(rest.commands)) {
+    // One that stands still keeps nobody from the others.
+    const inHand = new InHand(rest.inHandMax);
+    requestsInHand.watch(() => [{ labels: { service }, value: inHand.count }]);
+    for (const command of commands) {
+      if (command.http === undefined || command.access === "internal") continue;
+      const readBody = bodyReader(command.bodyMaxBytes ?? BODY_MAX_BYTES);
+      routes.add(command.http.method.toUpperCase(), command.http.path, {
+        command,
+        route: command.http,
+        readBody,
+        inHand,
+      });
+    }
   }
   return (req, res) => void answer(routes, rest, req, res).catch((thrown: unknown) => rest.refuse(thrown, res));
 }
@@ -52,6 +69,8 @@ async function answer(routes: Routes<Mounted>, rest: Rest, req: IncomingMessage,
   const found = routes.find(req.method ?? "", path);
   if (found === undefined) return nothingHere(routes, rest, req, res, path);
   res.locals.route = `${PREFIX}${found.value.route.path}`;
+  // Before anything that costs: what is refused must be cheap, or refusing is what there is too much of.
+  requireRoom(found.value);
   const caller = await rest.admit(req, res);
   mayAsk(found.value.command.access, caller);
   const reply = await forward(found, caller, rest, req, res);
@@ -61,12 +80,13 @@ async function answer(routes: Routes<Mounted>, rest: Rest, req: IncomingMessage,
 }
 
 async function forward(
-  { value: { command, route, readBody }, params }: Found<Mounted>,
+  { value, params }: Found<Mounted>,
   caller: Caller | undefined,
   { bus, guesses, requestTimeoutMs }: Rest,
   req: IncomingMessage,
   res: Answer,
 ): Promise<Reply> {
+  const { command, route, readBody, inHand } = value;
   const key = route.method === "post" ? idempotencyKey(req.headersDistinct["idempotency-key"]) : undefined;
   const json = route.method === "post" ? await readBody(req, res) : queryInput(req, params);
   const ask: Ask = {
@@ -76,8 +96,19 @@ async function forward(
     ...(key !== undefined && { idempotencyKey: key }),
   };
   const guesser = command.guessable === true ? caller?.sub : undefined;
-  const look = () => bus.forward(command, json, ask);
+  const look = () => {
+    // Whoever takes his time over his body has taken nobody's place.
+    requireRoom(value);
+    return inHand.hold(bus.forward(command, json, ask));
+  };
   return guesser === undefined ? look() : guesses.ask(guesser, look);
+}
+
+/** Throws `overloaded` where as many requests as may wait for the service. */
+function requireRoom({ command, inHand }: Mounted): void {
+  if (!inHand.isFull) return;
+  const detail = `too many requests wait for ${command.subject.split(".")[0]}; try again shortly`;
+  throw new Fault("overloaded", detail, { retryAfterS: 1 });
 }
 
 /**

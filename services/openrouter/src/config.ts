@@ -1,6 +1,13 @@
 /** The settings of the openrouter service. */
 import { readFileSync } from "node:fs";
-import { commonSettings, databaseSettings, metricsSettings, setting, type Config } from "@tollbooth/shared/config";
+import {
+  commonSettings,
+  databaseSettings,
+  metricsSettings,
+  setting,
+  WholeNumber,
+  type Config,
+} from "@tollbooth/shared/config";
 import { z } from "zod";
 import { developmentKey, parseVaultKeys, type VaultKeys } from "./vault-keys.ts";
 
@@ -22,6 +29,10 @@ export const settings = {
   OPENROUTER_CALLBACK_URL: setting(
     "the page of the users' app that OpenRouter sends them back to; without it keys are pasted",
     z.url({ protocol: /^https?$/, error: "an http(s):// address" }).optional(),
+  ),
+  OPENROUTER_IN_HAND_S: setting(
+    "how long a request is left to its process after that last said that it has it in its hands",
+    WholeNumber(3, 600, 30),
   ),
   OPENROUTER_VAULT_KEYS: setting(
     "keys that encrypt users' keys, id:key with commas, the newest first; this or OPENROUTER_VAULT_KEYS_FILE",

@@ -9,8 +9,8 @@ interface Held {
   readonly userId: string;
 }
 
-/** An empty answer after this; who still wants more asks again. */
-const TAKE_WAIT_MS = 10_000;
+/** An empty answer after this; who still wants more asks again, and so hears soon where this process is no more. */
+const TAKE_WAIT_MS = 5_000;
 /** Who has not asked for so long is gone, and could not say so. */
 const IDLE_MAX_MS = 60_000;
 /** When the process leaves, what is under way may end in this time. */

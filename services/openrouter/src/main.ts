@@ -18,8 +18,6 @@ import { Vault } from "./vault.ts";
 
 const SERVICE = "openrouter";
 const SWEEP_EVERY_MS = 1_000;
-/** A third of the time in which nobody else takes a request out of our hands. */
-const KEEP_EVERY_MS = 10_000;
 const FORGET_EVERY_MS = 3_600_000;
 const CATALOGUE_TICK_MS = 1_000;
 const STALL_MS = 120_000;
@@ -32,7 +30,7 @@ startService(
     migrations: new URL("../migrations", import.meta.url),
   },
   async ({ config, log, shutdown, db, bus, streams, onStall }) => {
-    const { OPENROUTER_API_KEY: managed, OPENROUTER_BASE_URL: baseUrl } = config;
+    const { OPENROUTER_API_KEY: managed, OPENROUTER_BASE_URL: baseUrl, OPENROUTER_IN_HAND_S: inHandS } = config;
     const listing = new Listing();
     const metering = {
       db,
@@ -45,6 +43,7 @@ startService(
       quotes: new Quotes(bus),
       listing,
       callbackUrl: config.OPENROUTER_CALLBACK_URL,
+      inHandS,
     };
     // It tells no facts of its own: what is wanted of delivery is that answers are forgotten in time.
     await startDelivery({ db, bus, streams, log, shutdown });
@@ -56,9 +55,10 @@ startService(
       while ((await forgetRequests(db)) > 0);
     });
     const exchanges = shutdown.add("exchanges", new Exchanges(), (it) => it.close());
-    loop("keep requests", KEEP_EVERY_MS, () => {
+    // Two of three may fail before anybody takes a request out of our hands.
+    loop("keep requests", (inHandS * 1000) / 3, () => {
       exchanges.forgetIdle();
-      return keepInHand(db, exchanges.inHand());
+      return keepInHand(db, exchanges.inHand(), { inHandS });
     });
     const catalogue = new Catalogue({ openRouter: metering.openRouter, bus, listing, log });
     await bus.serve(SERVICE, endpoints(metering, exchanges, catalogue));

@@ -58,12 +58,12 @@ async function claimed(
   payer: Payer,
   terms: Terms,
 ): Promise<{ readonly holdId: string | null; readonly reserved: Reserved | undefined }> {
-  const { db } = metering;
+  const { db, inHandS } = metering;
   const request = { userId, requestId };
   const { bound, isFree } = terms;
   let holdId = bound === undefined ? null : newHoldId();
   const model = wanted.models[0] ?? "";
-  if (!(await beginRequest(db, request, { model, askedBy, payer: payer.name, holdId, isFree })))
+  if (!(await beginRequest(db, request, { model, askedBy, payer: payer.name, holdId, isFree, inHandS })))
     throw new Fault("idempotency_conflict", "this request was sent before, and OpenRouter's answer is not kept", {
       fix: "use another request_id or Idempotency-Key for another request",
     });
@@ -78,7 +78,7 @@ async function claimed(
   try {
     const reserved = await reserve(metering, userId, { ...terms, bound, mayClamp }, { first: holdId, second });
     crashPoint("metering.after-hold");
-    if (!(await markSent(db, request)))
+    if (!(await markSent(db, { ...request, inHandS })))
       throw new Fault("timeout", "there was no time left to send it", { retryAfterS: 1 });
     return { holdId, reserved };
   } catch (error) {

@@ -12,6 +12,11 @@ export interface RequestKey {
   readonly requestId: string;
 }
 
+/** Nobody else takes a step for a request in this time after its process said that it has it in its hands. */
+export interface Holding {
+  readonly inHandS: number;
+}
+
 export interface NewRequest {
   readonly model: string;
   readonly askedBy: string;
@@ -20,8 +25,6 @@ export interface NewRequest {
   readonly isFree: boolean;
 }
 
-/** Nobody else takes a step for a request in this time after its process said that it has it in its hands. */
-const IN_HAND = sql`interval '30 seconds'`;
 /** Usage is told at once by who has the answer; by another only where he has not done it in this time. */
 const TOLD_WITHIN = sql`interval '3 seconds'`;
 const LOOK_UP_AFTER = sql`interval '2 seconds'`;
@@ -30,12 +33,12 @@ const LOOK_UP_AFTER = sql`interval '2 seconds'`;
 export async function beginRequest(
   tx: Tx,
   { userId, requestId }: RequestKey,
-  { model, askedBy, payer, holdId, isFree }: NewRequest,
+  { model, askedBy, payer, holdId, isFree, inHandS }: NewRequest & Holding,
 ): Promise<boolean> {
   const state: State = holdId === null ? "sent" : "reserving";
   const added = await tx.run(
     sql`insert into routed_requests (user_id, request_id, model, asked_by, payer, hold_id, is_free, state, next_at)
-        values (${userId}, ${requestId}, ${model}, ${askedBy}, ${payer}, ${holdId}, ${isFree}, ${state}, clock_timestamp() + ${IN_HAND}) on conflict do nothing`,
+        values (${userId}, ${requestId}, ${model}, ${askedBy}, ${payer}, ${holdId}, ${isFree}, ${state}, clock_timestamp() + make_interval(secs => ${inHandS})) on conflict do nothing`,
   );
   return added === 1;
 }
@@ -48,9 +51,9 @@ export async function renameHold(tx: Tx, { userId, requestId }: RequestKey, hold
 }
 
 /** Notes that a request with a hold is being sent; false where its time was over: then it must not be. */
-export async function markSent(tx: Tx, { userId, requestId }: RequestKey): Promise<boolean> {
+export async function markSent(tx: Tx, { userId, requestId, inHandS }: RequestKey & Holding): Promise<boolean> {
   const changed = await tx.run(
-    sql`update routed_requests set state = 'sent', next_at = clock_timestamp() + ${IN_HAND}
+    sql`update routed_requests set state = 'sent', next_at = clock_timestamp() + make_interval(secs => ${inHandS})
         where user_id = ${userId} and request_id = ${requestId} and state = 'reserving'`,
   );
   return changed === 1;
@@ -64,10 +67,10 @@ export async function nameGeneration(tx: Tx, { userId, requestId }: RequestKey, 
 }
 
 /** Says that a process still has these requests in its hands. */
-export async function keepInHand(tx: Tx, requests: readonly RequestKey[]): Promise<void> {
+export async function keepInHand(tx: Tx, requests: readonly RequestKey[], { inHandS }: Holding): Promise<void> {
   const rows = requests.map(({ userId, requestId }) => ({ user_id: userId, request_id: requestId }));
   await tx.run(
-    sql`update routed_requests r set next_at = clock_timestamp() + ${IN_HAND}
+    sql`update routed_requests r set next_at = clock_timestamp() + make_interval(secs => ${inHandS})
         from ${table({ user_id: "text", request_id: "text" }, rows)} as h (user_id, request_id)
         where r.user_id = h.user_id and r.request_id = h.request_id and r.state in ('reserving', 'sent')`,
   );

@@ -10,13 +10,13 @@ import { costOf, reportOf, type Ending } from "./bill.ts";
 import type { Guards } from "./guard.ts";
 import type { Payer } from "./payer.ts";
 import { CALLER, tellUsage } from "./reporting.ts";
-import { endRequest, letGo, nameGeneration, refuseRequest, type RequestKey } from "./requests.store.ts";
+import { endRequest, letGo, nameGeneration, refuseRequest, type Holding, type RequestKey } from "./requests.store.ts";
 import type { Pricing, Reserved, Terms } from "./reserve.ts";
 import { giveBack, warnOfFree, type Sweeping } from "./sweeping.ts";
 import type { Told } from "./told.ts";
 
 /** What requests are metered with. */
-export interface Metering extends Sweeping, Pricing {
+export interface Metering extends Sweeping, Pricing, Holding {
   readonly guards: Guards;
 }
 

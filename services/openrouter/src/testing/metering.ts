@@ -31,6 +31,7 @@ export async function meteringOn({
     guards: new Guards(),
     quotes: new Quotes(ground.bus),
     listing,
+    inHandS: 30,
   };
 }
 

@@ -2,7 +2,8 @@
  * The whole platform as processes: Postgres, the broker and the services, each kept running by a supervisor. `npm start`,
  * the demo, the end-to-end tests and the fault tests all start this one.
  */
-import { rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import type { Role } from "@tollbooth/shared/contract";
 import { until } from "@tollbooth/shared/local/condition";
 import { tail } from "@tollbooth/shared/local/daemon";
@@ -30,6 +31,8 @@ export interface PlatformOptions {
   readonly fsync?: boolean;
   /** Hears what the supervisor does. */
   readonly tell?: Tell;
+  /** Where the services find the servers, where that is not where they are: the fault tests put lines between that break. */
+  readonly between?: (servers: Addresses) => Promise<Pick<Addresses, "natsUrl" | "databaseUrls">>;
 }
 
 const READY_WITHIN_MS = 45_000;
@@ -121,7 +124,9 @@ export class Platform {
     const broker = this.part("nats");
     broker.kill("SIGKILL");
     await broker.stop();
-    await rm(storeOf(this.#options.folder), { recursive: true });
+    const store = storeOf(this.#options.folder);
+    // The folder itself stays: it may be a disk of its own.
+    for (const name of await readdir(store)) await rm(join(store, name), { recursive: true });
     await broker.start();
   }
 
@@ -167,11 +172,11 @@ export class Platform {
       kept,
       keep: async (name, start) => this.#keep(name, { name, start }),
     });
-    const { databaseUrls } = this.#addresses;
+    const { natsUrl, databaseUrls } = (await this.#options.between?.(this.#addresses)) ?? this.#addresses;
     this.#env = {
       ...this.#env,
       GATEWAY_PORT: String(gatewayPort),
-      NATS_URL: this.#addresses.natsUrl,
+      NATS_URL: natsUrl,
       NATS_KEYS: this.#addresses.natsKeys,
       ...Object.fromEntries(OWNERS.map((owner) => [databaseSetting(owner), databaseUrls[owner]])),
       ...(this.#env.AUTH_JWKS_URL === undefined && { AUTH_JWT_SECRET: this.#env.AUTH_JWT_SECRET ?? kept.jwtSecret }),
@@ -193,7 +198,12 @@ export class Platform {
   /** Services may not make streams: who started the broker does, and again where it loses them. */
   async #keepStreams({ natsUrl: url, natsKeys: keys }: Addresses): Promise<void> {
     const onStall = () => this.#options.tell?.("The broker's streams are not looked after any more: start anew.");
-    this.#leaveStreams = await keepStreams({ url, keys, log: openLog("streams", "silent"), onStall });
+    const onNoJetStream = () => {
+      this.#options.tell?.("The broker has switched JetStream off, as it does when its disk is full: it is ended.");
+      // One that was given is not ours to end.
+      this.#parts.get("nats")?.kill("SIGTERM");
+    };
+    this.#leaveStreams = await keepStreams({ url, keys, log: openLog("streams", "silent"), onStall, onNoJetStream });
   }
 
   #service(service: Service): Program {

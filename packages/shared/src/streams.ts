@@ -187,6 +187,11 @@ export function isRefusedForGood(error: unknown): boolean {
   return error.code === TOO_LARGE_FOR_THE_BROKER || error.api_error?.err_code === TOO_LARGE_FOR_THE_STREAM;
 }
 
+/** Whether a broker that answers has no JetStream: one whose disk was full has switched it off. */
+export function hasNoJetStream(error: unknown): boolean {
+  return error instanceof NatsError && error.code === String(ErrorCode.JetStreamNotEnabled);
+}
+
 /** Which stream carries a subject. */
 export function streamOf(subject: string): Stream {
   const found = Object.values<Stream>(streams).find((stream) => stream.subjects.includes(subject));

@@ -5,7 +5,7 @@
 import { openBus } from "@tollbooth/shared/bus";
 import type { Log } from "@tollbooth/shared/log";
 import { Loop } from "@tollbooth/shared/loop";
-import { Streams } from "@tollbooth/shared/streams";
+import { hasNoJetStream, Streams } from "@tollbooth/shared/streams";
 import { OPERATOR, ROWS } from "./permissions.ts";
 
 export interface KeepOptions {
@@ -15,10 +15,14 @@ export interface KeepOptions {
   readonly log: Log;
   /** Hears that a round hangs, which the time-outs of its questions should make impossible. */
   readonly onStall: () => void;
+  /** Hears that the broker has been without JetStream for 5 s, and every 5 s it stays so. */
+  readonly onNoJetStream?: () => void;
 }
 
 const KEEP_EVERY_MS = 1_000;
 const STALL_MS = 60_000;
+/** A broker that has just started takes a moment. */
+const WITHOUT_MAX_MS = 5_000;
 
 /** Makes every stream, then every reader, where they are missing or other than they should be. */
 export async function makeStreams(streams: Streams): Promise<void> {
@@ -29,7 +33,7 @@ export async function makeStreams(streams: Streams): Promise<void> {
 }
 
 /** Makes them, and again whenever they are missing. Settles when they are there; answers what ends it. Throws where they cannot be made. */
-export async function keepStreams({ url, keys, log, onStall }: KeepOptions): Promise<() => Promise<void>> {
+export async function keepStreams({ url, keys, log, onStall, onNoJetStream }: KeepOptions): Promise<() => Promise<void>> {
   const bus = await openBus({ url, keys, name: OPERATOR, log });
   const round = () => makeStreams(new Streams(bus));
   // Nothing is in hand that would have to be answered, and a broker that stands still keeps nobody here.
@@ -38,7 +42,27 @@ export async function keepStreams({ url, keys, log, onStall }: KeepOptions): Pro
     await leave();
     throw new Error(`The broker's streams cannot be made: ${cause.message}`, { cause });
   });
-  const loop = new Loop({ name: "keep streams", log, pauseMs: KEEP_EVERY_MS, stallMs: STALL_MS, onStall, round });
+  const watched = watchedFor(round, onNoJetStream);
+  const loop = new Loop({ name: "keep streams", log, pauseMs: KEEP_EVERY_MS, stallMs: STALL_MS, onStall, round: watched });
   bus.onReconnect(() => loop.wake());
   return async () => void (await Promise.all([loop.close(), leave()]));
+}
+
+/** A broker whose disk was full has switched JetStream off, and does not take it up again by itself when there is room. */
+function watchedFor(round: () => Promise<void>, onNoJetStream: KeepOptions["onNoJetStream"]): () => Promise<void> {
+  let sinceMs: number | undefined;
+  return async () => {
+    try {
+      await round();
+      sinceMs = undefined;
+    } catch (error) {
+      if (!hasNoJetStream(error)) throw error;
+      sinceMs ??= performance.now();
+      if (performance.now() - sinceMs > WITHOUT_MAX_MS) {
+        sinceMs = undefined;
+        onNoJetStream?.();
+      }
+      throw error;
+    }
+  };
 }

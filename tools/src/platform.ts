@@ -199,9 +199,9 @@ export class Platform {
   async #keepStreams({ natsUrl: url, natsKeys: keys }: Addresses): Promise<void> {
     const onStall = () => this.#options.tell?.("The broker's streams are not looked after any more: start anew.");
     const onNoJetStream = () => {
-      this.#options.tell?.("The broker has switched JetStream off, as it does when its disk is full: it is ended.");
-      // One that was given is not ours to end.
-      this.#parts.get("nats")?.kill("SIGTERM");
+      this.#options.tell?.("The broker does not answer about its streams, as one whose disk is full: it is ended.");
+      // One that was given is not ours to end; one that hangs does not listen to less.
+      this.#parts.get("nats")?.kill("SIGKILL");
     };
     this.#leaveStreams = await keepStreams({ url, keys, log: openLog("streams", "silent"), onStall, onNoJetStream });
   }

@@ -178,6 +178,7 @@ export class Streams {
   }
 }
 
+const NO_JETSTREAM: ReadonlySet<string> = new Set([ErrorCode.JetStreamNotEnabled, ErrorCode.Timeout]);
 const TOO_LARGE_FOR_THE_STREAM = 10_054;
 const TOO_LARGE_FOR_THE_BROKER: string = ErrorCode.MaxPayloadExceeded;
 
@@ -187,9 +188,9 @@ export function isRefusedForGood(error: unknown): boolean {
   return error.code === TOO_LARGE_FOR_THE_BROKER || error.api_error?.err_code === TOO_LARGE_FOR_THE_STREAM;
 }
 
-/** Whether a broker that answers has no JetStream: one whose disk was full has switched it off. */
+/** Whether a broker that is there has no JetStream, or one that does not answer: both happen where its disk is full. */
 export function hasNoJetStream(error: unknown): boolean {
-  return error instanceof NatsError && error.code === String(ErrorCode.JetStreamNotEnabled);
+  return error instanceof NatsError && NO_JETSTREAM.has(error.code);
 }
 
 /** Which stream carries a subject. */

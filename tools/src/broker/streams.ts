@@ -15,7 +15,7 @@ export interface KeepOptions {
   readonly log: Log;
   /** Hears that a round hangs, which the time-outs of its questions should make impossible. */
   readonly onStall: () => void;
-  /** Hears that the broker has been without JetStream for 5 s, and every 5 s it stays so. */
+  /** Hears that a broker which is there has not answered about its streams for 5 s, and again whenever that lasts. */
   readonly onNoJetStream?: () => void;
 }
 
@@ -33,7 +33,13 @@ export async function makeStreams(streams: Streams): Promise<void> {
 }
 
 /** Makes them, and again whenever they are missing. Settles when they are there; answers what ends it. Throws where they cannot be made. */
-export async function keepStreams({ url, keys, log, onStall, onNoJetStream }: KeepOptions): Promise<() => Promise<void>> {
+export async function keepStreams({
+  url,
+  keys,
+  log,
+  onStall,
+  onNoJetStream,
+}: KeepOptions): Promise<() => Promise<void>> {
   const bus = await openBus({ url, keys, name: OPERATOR, log });
   const round = () => makeStreams(new Streams(bus));
   // Nothing is in hand that would have to be answered, and a broker that stands still keeps nobody here.
@@ -43,12 +49,19 @@ export async function keepStreams({ url, keys, log, onStall, onNoJetStream }: Ke
     throw new Error(`The broker's streams cannot be made: ${cause.message}`, { cause });
   });
   const watched = watchedFor(round, onNoJetStream);
-  const loop = new Loop({ name: "keep streams", log, pauseMs: KEEP_EVERY_MS, stallMs: STALL_MS, onStall, round: watched });
+  const loop = new Loop({
+    name: "keep streams",
+    log,
+    pauseMs: KEEP_EVERY_MS,
+    stallMs: STALL_MS,
+    onStall,
+    round: watched,
+  });
   bus.onReconnect(() => loop.wake());
   return async () => void (await Promise.all([loop.close(), leave()]));
 }
 
-/** A broker whose disk was full has switched JetStream off, and does not take it up again by itself when there is room. */
+/** A broker whose disk was full hangs or has switched JetStream off, and does not take it up again by itself when there is room. */
 function watchedFor(round: () => Promise<void>, onNoJetStream: KeepOptions["onNoJetStream"]): () => Promise<void> {
   let sinceMs: number | undefined;
   return async () => {
@@ -56,9 +69,8 @@ function watchedFor(round: () => Promise<void>, onNoJetStream: KeepOptions["onNo
       await round();
       sinceMs = undefined;
     } catch (error) {
-      if (!hasNoJetStream(error)) throw error;
-      sinceMs ??= performance.now();
-      if (performance.now() - sinceMs > WITHOUT_MAX_MS) {
+      sinceMs = hasNoJetStream(error) ? (sinceMs ?? performance.now()) : undefined;
+      if (sinceMs !== undefined && performance.now() - sinceMs > WITHOUT_MAX_MS) {
         sinceMs = undefined;
         onNoJetStream?.();
       }

@@ -48,6 +48,8 @@ export default defineConfig({
         testTimeout: 180_000,
         hookTimeout: 120_000,
       }),
+      // For as long as it is asked for: npm run test:faults.
+      project("siege", ["faults/siege.run.ts"]),
     ],
   },
 });

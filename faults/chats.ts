@@ -62,27 +62,40 @@ export interface Settlement {
   readonly wrong: readonly string[];
 }
 
-const EventRow = z.object({ generation: z.string().nullable(), provider_cost: z.string(), charged: z.string() });
+const EventRow = z.object({
+  user_id: z.string(),
+  generation: z.string().nullable(),
+  provider_cost: z.string(),
+  charged: z.string(),
+});
 
-/** Holds what OpenRouter billed against the events of these users, which are charged with so much markup. */
+/** What a user is charged for what OpenRouter billed. */
+export type Charge = (cost: Money, user: string) => Money;
+
+/** The charge with so much markup. */
+export function withMarkup(rate: Money): Charge {
+  return (cost) => round12(cost.times(rate.plus(1)));
+}
+
+/** Holds what OpenRouter billed against the events of these users. */
 export async function settlement(
   { books }: World,
   billed: readonly Generation[],
   users: readonly string[],
-  markupRate: Money,
+  chargeOf: Charge,
 ): Promise<Settlement> {
   const rows = await books.usage.many(
     EventRow,
     // A request that came to nothing is an event of nothing.
-    sql`select metadata->>'generation_id' as generation, provider_cost, charged from usage_events
+    sql`select user_id, metadata->>'generation_id' as generation, provider_cost, charged from usage_events
         where user_id = any(${users}) and not (metadata->>'status' in ('refused', 'lost') and provider_cost = 0 and charged = 0)`,
   );
   const owed = new Map(billed.map(({ id, cost }) => [id, cost]));
   const seen = new Set<string>();
   const [doubled, wrong]: [string[], string[]] = [[], []];
-  for (const { generation: id, provider_cost, charged } of rows) {
+  for (const { user_id: user, generation: id, provider_cost, charged } of rows) {
     const cost = owed.get(id ?? "");
-    const wanted = cost && [print(round12(cost)), print(round12(cost.times(markupRate.plus(1))))];
+    const wanted = cost && [print(round12(cost)), print(chargeOf(cost, user))];
     if (id === null || wanted === undefined) wrong.push(`nothing was billed for ${id}, and ${charged} is charged`);
     else if (seen.has(id)) doubled.push(id);
     else if (print(decimal(provider_cost)) !== wanted[0] || print(decimal(charged)) !== wanted[1])
@@ -100,6 +113,16 @@ export async function settled({ books }: World, users: readonly string[], within
     );
   if (await until(async () => (await open().catch(() => 1)) === 0, withinMs)) return;
   throw new Error(`after ${withinMs / 1000} s ${await open()} requests were still under way`);
+}
+
+/**
+ * How many of their requests came to nothing because nobody has heard OpenRouter's name of them: what it billed for these
+ * can never be asked for. The platform pays, and no user.
+ */
+export function unnamed({ books }: World, users: readonly string[]): Promise<number> {
+  return books.openrouter.run(
+    sql`select from routed_requests where user_id = any(${users}) and state = 'lost' and generation_id is null`,
+  );
 }
 
 /** What a user has: it may be asked while things break. */

@@ -46,7 +46,7 @@ export class Clients {
   private constructor(world: World, tokens: ReadonlyMap<string, string>) {
     this.#world = world;
     this.#tokens = tokens;
-    this.rest = new Rest(world.platform.gatewayUrl);
+    this.rest = new Rest(world.platform.gatewayUrls);
   }
 
   /** Asks until it is told. */

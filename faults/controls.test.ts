@@ -8,6 +8,7 @@ import { sql } from "@tollbooth/shared/sql";
 import { audit } from "../tools/src/books.ts";
 import { differences } from "./check.ts";
 import { eventKey, type Effect } from "./effects.ts";
+import { deliverAgain } from "./messages.ts";
 import { PATIENCE_MS, Rest } from "./rest.ts";
 import { calm } from "./scenario.ts";
 import { QUIET_WITHIN_MS } from "./traffic.ts";
@@ -63,7 +64,7 @@ test("events that are delivered again and not remembered are charged twice, and 
   const effects = await use("forgotten");
   await calmDown();
   await world().books.credits.run(sql`delete from inbox where user_id = 'forgotten'`);
-  await world().deliverAgain();
+  await deliverAgain(world());
   await calmDown();
   const found = await differences(world().books, ["forgotten"], effects);
   expect(found).toMatchObject({ lost: [], doubled: { length: EVENTS }, wrong: [] });

@@ -1,26 +1,9 @@
 /** The moments at which a crash would be most dangerous, one by one: each is named in the code, and each is hit here. */
 import { expect, test } from "vitest";
-import type { Service } from "../tools/src/service.ts";
 import { readSources } from "../tools/src/sources.ts";
+import { NTH_MAX, OF_CHATS, POINTS } from "./processes.ts";
 import { UNHARMED, weather } from "./scenario.ts";
 import { worldOfThisFile } from "./world.ts";
-
-// prettier-ignore
-const POINTS = {
-  credits: ["posting.before-commit", "posting.after-commit", "consumer.before-ack", "relay.before-publish", "relay.after-publish"],
-  usage: ["record.before-commit", "record.after-commit", "consumer.before-ack", "relay.before-publish", "relay.after-publish", "confirmer.before-delete"],
-  coupons: ["redeeming.before-commit", "redeeming.after-commit"],
-} satisfies Partial<Record<Service, string[]>>;
-/** Nobody in this traffic chats on his own key: e2e/byok.test.ts does, and dies there. */
-const OF_CHATS = [
-  "metering.after-claim",
-  "metering.after-hold",
-  "settling.after-answer",
-  "settling.after-keep",
-  "reporting.before-mark",
-];
-
-const NTH_MAX = 3;
 
 const world = worldOfThisFile();
 
@@ -29,6 +12,7 @@ test("every crash point of the code is hit by a test", () => {
     [...text.matchAll(/crashPoint\("([^"]+)"\)/g)].map(([, name]) => name),
   );
   expect(new Set(named)).toEqual(new Set([...Object.values(POINTS).flat(), ...OF_CHATS]));
+  // Nobody in the traffic below chats: these do, and die there.
   const chats = readSources()
     .filter(({ path }) => path === "e2e/byok.test.ts" || path === "e2e/proxy.test.ts")
     .map(({ text }) => text)

@@ -1,7 +1,10 @@
 /** One scenario: traffic flows, things break, traffic flows again, all becomes quiet, and the books are held against what was told. */
 import { until } from "@tollbooth/shared/local/condition";
 import { audit, quiet } from "../tools/src/books.ts";
+import { Chatters, type Bills } from "./chatters.ts";
 import { differences, type Difference } from "./check.ts";
+import type { Harm } from "./harms.ts";
+import { discardPoison } from "./messages.ts";
 import { Random, SEED } from "./random.ts";
 import { print } from "./report.ts";
 import { QUIET_WITHIN_MS, Traffic } from "./traffic.ts";
@@ -33,15 +36,45 @@ export interface Injected {
   readonly atMs: number;
 }
 
+/** All that was done and seen in a scenario. */
+export interface Seen {
+  readonly traffic: Traffic;
+  readonly injected: readonly Injected[];
+  readonly bills: Bills | undefined;
+  /** Dead letters of poison that were put away. */
+  readonly discarded: number;
+  readonly quietMs: number;
+  readonly verdict: Verdict;
+}
+
 /** Runs a scenario, prints what was done and seen, and answers what became of it. */
 export async function weather(world: World, name: string, storm: (storm: Storm) => Promise<void>): Promise<Verdict> {
-  const random = new Random(SEED);
+  return (await watch(world, name, SEED, storm)).verdict;
+}
+
+/** A scenario of one harm. */
+export async function one(world: World, { name, to }: Harm): Promise<Verdict> {
+  return weather(world, name, ({ inject, random }) => inject(name, () => to(world, random)));
+}
+
+/** The same by any seed; with chats where it says so. Answers all that was seen. */
+export async function watch(
+  world: World,
+  name: string,
+  seed: number,
+  storm: (storm: Storm) => Promise<void>,
+  withChats = false,
+): Promise<Seen> {
+  const random = new Random(seed);
   const beginMs = performance.now();
   const injected: Injected[] = [];
-  console.log(`${name} (FAULT_SEED=${SEED})`);
-  const traffic = await Traffic.start(world, `${slug(name)}-${SEED}`, random.fork());
+  console.log(`${name} (FAULT_SEED=${seed})`);
+  const users = `${slug(name)}-${seed}`;
+  const traffic = await Traffic.start(world, users, random.fork());
+  const chatters = withChats ? await Chatters.start(world, users, random.fork()) : undefined;
+  const flow = () => Promise.all([traffic.flows(FLOWING), chatters?.flows()]);
   try {
-    await traffic.flows(FLOWING);
+    await flow();
     await storm({
       world,
       traffic,
@@ -52,22 +85,42 @@ export async function weather(world: World, name: string, storm: (storm: Storm) 
       },
     });
     const lastMs = beginMs + Math.max(...injected.map(({ atMs }) => atMs));
-    await traffic.flows(FLOWING);
-    const untilMs = lastMs + QUIET_WITHIN_MS;
-    const waiting = [...(await traffic.end(untilMs)), ...(await calm(world, untilMs))];
-    const quietMs = performance.now() - lastMs;
-    await traffic.askAgain(performance.now() + QUIET_WITHIN_MS);
-    await calm(world, performance.now() + QUIET_WITHIN_MS);
-    const verdict = { ...(await judge(world, traffic)), notQuiet: waiting };
-    print({ traffic, injected, quietMs, verdict });
-    return verdict;
+    await flow();
+    const seen = { traffic, injected, ...(await end(world, traffic, chatters, lastMs)) };
+    print(seen);
+    return seen;
   } finally {
-    await traffic.end(performance.now());
+    await Promise.all([traffic.end(performance.now()), chatters?.end()]);
   }
 }
 
 /** So many answers of each kind before the first fault and after the last. */
 const FLOWING = 25;
+
+async function end(
+  world: World,
+  traffic: Traffic,
+  chatters: Chatters | undefined,
+  lastMs: number,
+): Promise<Omit<Seen, "traffic" | "injected">> {
+  const untilMs = lastMs + QUIET_WITHIN_MS;
+  await chatters?.end();
+  const waiting = [...(await traffic.end(untilMs)), ...(await calm(world, untilMs))];
+  const quietMs = performance.now() - lastMs;
+  await traffic.askAgain(performance.now() + QUIET_WITHIN_MS);
+  const bills = await chatters?.bills();
+  const discarded = await discardPoison(world);
+  await calm(world, performance.now() + QUIET_WITHIN_MS);
+  const found = await judge(world, traffic);
+  const verdict = {
+    ...found,
+    lost: [...found.lost, ...(bills?.lost ?? [])],
+    doubled: [...found.doubled, ...(bills?.doubled ?? [])],
+    wrong: [...found.wrong, ...(bills?.wrong ?? [])],
+    notQuiet: waiting,
+  };
+  return { bills, discarded, quietMs, verdict };
+}
 
 /** Waits until no fact and no message is on its way; answers what still is at `untilMs` (of performance.now). */
 export async function calm({ books, streams }: World, untilMs: number): Promise<string[]> {
@@ -86,7 +139,7 @@ export async function calm({ books, streams }: World, untilMs: number): Promise<
 }
 
 /** Tries every law of the books, and holds them against what was told. */
-export async function judge({ books }: World, traffic: Traffic): Promise<Omit<Verdict, "notQuiet">> {
+async function judge({ books }: World, traffic: Traffic): Promise<Omit<Verdict, "notQuiet">> {
   const findings = await audit(books);
   const broken = findings.filter(({ breaches }) => breaches.length > 0);
   // A part that is away is told as such; "something went wrong on our side" is a bug.

@@ -11,7 +11,7 @@ import { startFakeOpenRouter } from "../services/openrouter/src/fake.ts";
 import { superuserUrl } from "../e2e/harness/platform.ts";
 import { OWNERS, type Owner } from "../tools/src/databases.ts";
 import { PREVIOUS, previousCheckout } from "../tools/src/testing/previous.ts";
-import { chatting, settled, settlement, type Ended } from "./chats.ts";
+import { chatting, settled, settlement, withMarkup, type Ended } from "./chats.ts";
 import { UNHARMED, weather } from "./scenario.ts";
 import { QUIET_WITHIN_MS } from "./traffic.ts";
 import { worldOfThisFile, type World } from "./world.ts";
@@ -112,7 +112,7 @@ test.skipIf(checkout === undefined)(
     });
     expect(verdict).toEqual(UNHARMED);
 
-    const found = await settlement(world(), fake.billed(), [CHATTER], BUDGET);
+    const found = await settlement(world(), fake.billed(), [CHATTER], withMarkup(BUDGET));
     console.log(
       `  chats      ${ends.filter((end) => end === "whole").length} of ${ends.length} whole, ${found.billed} billed`,
     );

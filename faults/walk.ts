@@ -7,6 +7,7 @@ import { audit } from "../tools/src/books.ts";
 import { Clients } from "./clients.ts";
 import type { Harm } from "./harms.ts";
 import { holdingsOf, openState, statesAfter, type Ask, type Holdings, type State, type Told } from "./model.ts";
+import { Random, SEED } from "./random.ts";
 import { Asks, CLIENTS, codeOf, COUPONS, type Round } from "./plans.ts";
 import { calm } from "./scenario.ts";
 import { QUIET_WITHIN_MS } from "./traffic.ts";
@@ -14,6 +15,7 @@ import type { World } from "./world.ts";
 
 export class Walk {
   readonly #world: World;
+  readonly #random = new Random(SEED);
   readonly #clients: Clients;
   readonly #asks: Asks;
   readonly #harms: string[] = [];
@@ -63,7 +65,7 @@ export class Walk {
     if (asking.length > 0) await Promise.race(asking);
     this.#harms.push(name);
     // Where the last harm has just taken down what this one would harm, there is nothing to harm.
-    await to(this.#world).catch(() => {});
+    await to(this.#world, this.#random).catch(() => {});
   }
 
   /** When all is quiet: what the databases hold, what they may hold by the model, and what else is wrong. */

@@ -1,22 +1,23 @@
-/** The whole platform for one file of fault tests: real processes, their books, and what their supervisor said. */
+/** The whole platform for one file of fault tests: real processes, the lines between them, their books, and what their supervisor said. */
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll } from "vitest";
 import { openBus, type Bus } from "@tollbooth/shared/bus";
 import { openDb } from "@tollbooth/shared/db";
 import { until } from "@tollbooth/shared/local/condition";
 import { openLog } from "@tollbooth/shared/log";
-import { sql } from "@tollbooth/shared/sql";
 import { Streams, streams, type Stream } from "@tollbooth/shared/streams";
 import { OPERATOR } from "../tools/src/broker/permissions.ts";
 import { databaseSetting, forEachOwner, OWNERS } from "../tools/src/databases.ts";
-import { Platform, type Part } from "../tools/src/platform.ts";
+import { Platform, type Part, type PlatformOptions } from "../tools/src/platform.ts";
 import { brokersOf, type Broker } from "../tools/src/servers.ts";
 import { logOf, type Service } from "../tools/src/service.ts";
 import { refusalsIn } from "../tools/src/testing/refusals.ts";
 import type { Books } from "../tools/src/reconcile.ts";
+import { Line } from "./line.ts";
+import { Provider } from "./provider.ts";
+import { Tape } from "./tape.ts";
 
 /** No rate limits; and a request whose service was killed with it in its hands is given up soon. */
 const SETTINGS = { RATE_LIMIT_USER: "999999999", RATE_LIMIT_ADDRESS: "999999999", REQUEST_TIMEOUT_MS: "3000" };
@@ -32,42 +33,86 @@ export const CONSUMED: readonly { readonly stream: string; readonly durable: str
   ),
 ];
 
+interface Opened {
+  readonly platform: Platform;
+  readonly brokers: readonly Broker[];
+  readonly folder: string;
+  readonly said: string[];
+  readonly provider: Provider;
+  readonly lines: World["lines"];
+  /** An operator's connection, and those of the services that tell facts. */
+  readonly buses: Readonly<Record<"operator" | "usage" | "coupons", Bus>>;
+}
+
 export class World {
   readonly platform: Platform;
   readonly books: Books;
   readonly bus: Bus;
   readonly streams: Streams;
-  /** Its data and logs. */
+  /** All that the services are told of these servers comes and goes here; a platform that is scaled out has none. */
+  readonly lines: Readonly<Record<"nats" | "postgres", Line>>;
+  readonly provider: Provider;
+  readonly tape: Tape;
+  /** Bodies of messages that can never be applied: their dead letters are no surprise. */
+  readonly poison = new Set<string>();
+  /** Holds the platform's data and logs. */
   readonly folder: string;
-  readonly #brokers: readonly Broker[];
   /** What the supervisor said, one sentence at a time. */
   readonly said: string[];
+  readonly #brokers: readonly Broker[];
+  readonly #buses: Opened["buses"];
+  readonly #cleanings: (() => Promise<unknown>)[] = [];
 
   /** Starts a platform of its own in a new folder, with these settings, scaled out or not. */
-  static async open(settings: NodeJS.ProcessEnv, isScaled: boolean): Promise<World> {
+  static async open(settings: NodeJS.ProcessEnv = {}, isScaled = false): Promise<World> {
     const folder = await mkdtemp(join(tmpdir(), "tollbooth-faults-"));
     // Postgres may run as another user, who has to get to its data.
     await chmod(folder, 0o755);
     const said: string[] = [];
-    const env: NodeJS.ProcessEnv = { ...process.env, ...SETTINGS, ...settings };
+    const provider = await Provider.open();
+    const env: NodeJS.ProcessEnv = { ...process.env, ...SETTINGS, ...provider.settings, ...settings };
     for (const name of GIVEN) delete env[name];
+    const lines: Partial<Record<"nats" | "postgres", Line>> = {};
+    const between: NonNullable<PlatformOptions["between"]> = async ({ natsUrl, databaseUrls }) => {
+      const [nats, postgres] = [await Line.to(natsUrl), await Line.to(databaseUrls.credits)];
+      Object.assign(lines, { nats, postgres });
+      return { natsUrl: nats.at(natsUrl), databaseUrls: forEachOwner((owner) => postgres.at(databaseUrls[owner])) };
+    };
     const tell = (sentence: string) => void said.push(sentence);
-    const platform = await Platform.start({ folder, fsync: false, env, isScaled, tell });
-    const log = openLog("faults", "silent");
-    const bus = await openBus({ url: platform.natsUrl, keys: platform.natsKeys, name: OPERATOR, log });
-    return new World(platform, brokersOf(isScaled), folder, said, bus);
+    const platform = await Platform.start({ folder, fsync: false, env, tell, isScaled, ...(!isScaled && { between }) });
+    const busOf = (name: string) =>
+      openBus({ url: platform.natsUrl, keys: platform.natsKeys, name, log: openLog("faults", "silent") });
+    const buses = { operator: await busOf(OPERATOR), usage: await busOf("usage"), coupons: await busOf("coupons") };
+    return new World({
+      platform,
+      brokers: brokersOf(isScaled),
+      folder,
+      said,
+      provider,
+      lines: lines as World["lines"],
+      buses,
+    });
   }
 
-  private constructor(platform: Platform, brokers: readonly Broker[], folder: string, said: string[], bus: Bus) {
+  private constructor({ platform, brokers, folder, said, provider, lines, buses }: Opened) {
     this.platform = platform;
     this.books = forEachOwner((owner) =>
       openDb({ url: platform.databaseUrls[owner], name: "faults", poolMax: 3, log: openLog("faults", "silent") }),
     );
-    this.bus = bus;
-    this.streams = new Streams(bus);
-    this.#brokers = brokers;
+    this.bus = buses.operator;
+    this.streams = new Streams(this.bus);
+    this.lines = lines;
+    this.provider = provider;
+    const speakers = [
+      [streams.usageReports.name, this.streams],
+      [streams.usage.name, new Streams(buses.usage)],
+      [streams.coupons.name, new Streams(buses.coupons)],
+    ] as const;
+    this.tape = new Tape(this.bus, new Map(speakers));
     this.folder = folder;
     this.said = said;
+    this.#brokers = brokers;
+    this.#buses = buses;
   }
 
   /** Kills a process as if power had failed, and settles when it is gone. Throws where there was none to kill. */
@@ -86,38 +131,15 @@ export class World {
     await part.stop();
   }
 
-  /** Lets a process stand still, as one does whose machine is overcommitted or moved. */
-  async freeze(name: Part, forMs: number): Promise<void> {
-    this.platform.part(name).kill("SIGSTOP");
-    await pause(forMs);
-    this.platform.part(name).kill("SIGCONT");
-  }
-
   /** Starts a service anew with orders to crash when it passes a point the nth time. Settles when it has crashed there. */
-  async crashAt(service: Service, point: string, nth: number): Promise<void> {
+  async crashAt(service: Service, point: string, nth: number, withinMs = ENDS_WITHIN_MS): Promise<void> {
     await this.platform.restart(service, { CRASH_AT: `${point}:${nth}` });
     const { pid } = this.platform.part(service);
     if (pid === undefined) throw new Error(`${service} did not start`);
-    await this.gone(service, pid);
+    await this.gone(service, pid, withinMs);
     const last = this.said.findLast((sentence) => sentence.startsWith(service));
     if (last !== `${service} ended (SIGKILL) and is started again.`)
       throw new Error(`${service} should have crashed at ${point}, but: ${last}`);
-  }
-
-  /** Ends every connection that services have to their databases, as happens where one is restarted or fails over. */
-  async cutConnections(): Promise<void> {
-    for (const owner of OWNERS) {
-      const cut = await this.books[owner].run(
-        sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = ${`tollbooth-${owner}`}`,
-      );
-      if (cut === 0) throw new Error(`${owner} has no connection to its database`);
-    }
-  }
-
-  /** Lets the broker forget what was acknowledged: it delivers all that it holds again. */
-  async deliverAgain(): Promise<void> {
-    const manager = await this.bus.connection.jetstreamManager();
-    await Promise.all(CONSUMED.map(({ stream, durable }) => manager.consumers.delete(stream, durable)));
   }
 
   /** The broker through which a stream takes what comes, of those that keep it. Throws while they have not agreed on one. */
@@ -130,17 +152,27 @@ export class World {
   }
 
   /** Settles when a process has ended. Throws where it does not. */
-  async gone(name: Part, pid: number): Promise<void> {
-    if (await until(() => this.platform.part(name).pid !== pid, ENDS_WITHIN_MS)) return;
-    throw new Error(`${name} still runs after ${ENDS_WITHIN_MS / 1000} s`);
+  async gone(name: Part, pid: number, withinMs = ENDS_WITHIN_MS): Promise<void> {
+    if (await until(() => this.platform.part(name).pid !== pid, withinMs)) return;
+    throw new Error(`${name} still runs after ${withinMs / 1000} s`);
+  }
+
+  /** What is to be done when the platform has stopped. */
+  onClosed(clean: () => Promise<unknown>): void {
+    this.#cleanings.push(clean);
   }
 
   /** Stops everything; the folder with the logs stays where something failed. Throws where somebody lacked a right on the broker. */
   async close(hasFailed: boolean): Promise<void> {
-    await Promise.all([this.bus.close(), ...OWNERS.map((owner) => this.books[owner].close())]);
+    await Promise.all([
+      ...Object.values(this.#buses).map((bus) => bus.close()),
+      ...OWNERS.map((owner) => this.books[owner].close()),
+    ]);
     await this.platform.stop();
+    await Promise.all([...Object.values(this.lines).map((line) => line.close()), this.provider.close()]);
     const logs = this.#brokers.map((broker) => logOf(broker, this.folder));
     const refusals = (await Promise.all(logs.map(refusalsIn))).flat();
+    for (const clean of this.#cleanings) await clean();
     if (refusals.length > 0) throw new Error(`the broker refused what was needed:\n${refusals.join("\n")}`);
     if (hasFailed) console.log(`logs: ${join(this.folder, "logs")}`);
     else await rm(this.folder, { recursive: true });

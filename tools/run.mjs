@@ -11,6 +11,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const NODE_MIN = [20, 19];
 const GATES = new Set(["check", "test"]);
+const SIEGES = "test:faults";
 
 const [name, ...args] = process.argv.slice(2);
 await open();
@@ -25,6 +26,11 @@ async function open() {
     return;
   }
   await build();
+  if (name === SIEGES) {
+    const { runFaults } = await import("./faults.mjs");
+    process.exitCode = await runFaults(args, ROOT, run);
+    return;
+  }
   const program = name === "bench" ? bench(args.shift()) : join(ROOT, "tools/dist", `${name}.js`);
   if (!existsSync(program)) fail(`There is no "npm run ${name}". There are: ${known().join(", ")}.`);
   // In this very process, so that signals reach the program and nobody else.
@@ -91,11 +97,12 @@ function bench(which) {
 
 function known() {
   const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
-  return Object.keys(scripts).filter((script) => GATES.has(script) || existsSync(join(ROOT, `tools/src/${script}.ts`)));
+  const isOurs = (script) => GATES.has(script) || script === SIEGES || existsSync(join(ROOT, `tools/src/${script}.ts`));
+  return Object.keys(scripts).filter(isOurs);
 }
 
-function run(program, argv) {
-  return ended(spawn(program, argv, { cwd: ROOT, stdio: "inherit" }));
+function run(program, argv, options = {}) {
+  return ended(spawn(program, argv, { cwd: ROOT, stdio: "inherit", ...options }));
 }
 
 function ended(child) {

@@ -2,7 +2,8 @@
  * The whole platform as processes: Postgres, the broker and the services, each kept running by a supervisor. `npm start`,
  * the demo, the end-to-end tests and the fault tests all start this one.
  */
-import { rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { openBus, type Bus } from "@tollbooth/shared/bus";
 import type { Role } from "@tollbooth/shared/contract";
 import { until } from "@tollbooth/shared/local/condition";
@@ -42,6 +43,8 @@ export interface PlatformOptions {
   readonly isScaled?: boolean;
   /** Hears what the supervisor does. */
   readonly tell?: Tell;
+  /** Where the services find the servers, where that is not where they are: the fault tests put lines between that break. */
+  readonly between?: (servers: Addresses) => Promise<Pick<Addresses, "natsUrl" | "databaseUrls">>;
 }
 
 const READY_WITHIN_MS = 45_000;
@@ -137,7 +140,9 @@ export class Platform {
     const broker = this.part("nats");
     broker.kill("SIGKILL");
     await broker.stop();
-    await rm(storeOf(this.#options.folder, "nats"), { recursive: true });
+    const store = storeOf(this.#options.folder, "nats");
+    // The folder itself stays: it may be a disk of its own.
+    for (const name of await readdir(store)) await rm(join(store, name), { recursive: true });
     await broker.start();
   }
 
@@ -188,10 +193,10 @@ export class Platform {
       brokers: this.#brokers,
       keep: async (name, start) => this.#keep(name, { name, start }),
     });
-    const { databaseUrls } = this.#addresses;
+    const { natsUrl, databaseUrls } = (await this.#options.between?.(this.#addresses)) ?? this.#addresses;
     this.#env = {
       ...this.#env,
-      NATS_URL: this.#addresses.natsUrl,
+      NATS_URL: natsUrl,
       NATS_KEYS: this.#addresses.natsKeys,
       ...Object.fromEntries(OWNERS.map((owner) => [databaseSetting(owner), databaseUrls[owner]])),
       ...(this.#env.AUTH_JWKS_URL === undefined && { AUTH_JWT_SECRET: this.#env.AUTH_JWT_SECRET ?? kept.jwtSecret }),
@@ -216,7 +221,12 @@ export class Platform {
     const log = openLog("streams", "silent");
     const replicas = this.#brokers.length > 1 ? this.#brokers.length : undefined;
     this.#operator = await openBus({ url, keys, name: OPERATOR, log });
-    this.#leaveStreams = await keepStreams({ bus: this.#operator, replicas, log, onStall });
+    const onNoJetStream = () => {
+      this.#options.tell?.("The broker does not answer about its streams, as one whose disk is full: it is ended.");
+      // One that was given is not ours to end; one that hangs does not listen to less.
+      this.#parts.get("nats")?.kill("SIGKILL");
+    };
+    this.#leaveStreams = await keepStreams({ bus: this.#operator, replicas, log, onStall, onNoJetStream });
   }
 
   #program(name: Process): Program {

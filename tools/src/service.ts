@@ -39,7 +39,7 @@ const PRIVATE: Readonly<Record<Service, readonly string[]>> = {
 const METRICS_PORTS_APART = 10;
 
 /** The environment of one process: what all have, without what is private to another service. */
-function environmentOf(process: Process, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+export function environmentOf(process: Process, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const service = serviceOf(process);
   const others = SERVICES.filter((other) => other !== service).flatMap((other) => PRIVATE[other]);
   const own = Object.fromEntries(Object.entries(env).filter(([name]) => !others.includes(name)));

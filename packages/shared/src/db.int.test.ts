@@ -58,6 +58,19 @@ test("statements of a transaction are done in the order in which they are asked,
   expect(rows.map(({ what }) => what)).toEqual(["a", "b", "c"]);
 });
 
+test("a transaction says what failed first, whichever answer its work looked at", async () => {
+  const told = await db
+    .tx(async (tx) => {
+      // As a disk that is full: the database is away, and trying again makes sense.
+      const full = tx.run(sql`do $$ begin raise exception 'no space left' using errcode = '53100'; end $$`);
+      full.catch(() => {});
+      await tx.run(sql`select 1`);
+      await full;
+    })
+    .catch(codeOf);
+  expect(told).toBe("unavailable");
+});
+
 test("a transaction in which a statement failed keeps nothing, whether or not the work looked at it", async () => {
   await db.run(sql`create table kept (n int)`);
   const careless = db.tx(async (tx) => {

@@ -61,6 +61,9 @@ const AWAY_CLASSES = new Set(["08", "53", "57"]);
 /** The same of single ones: a lock that did not come, a transaction that was ended because we did not go on with it. */
 const AWAY = new Set(["55P03", "25P03"]);
 
+/** A statement of a transaction in which an earlier one has failed. */
+const ABORTED = "25P02";
+
 const TIMESTAMPTZ = 1184;
 pg.types.setTypeParser(TIMESTAMPTZ, (text) =>
   text === "infinity" ? Infinity : text === "-infinity" ? -Infinity : Date.parse(text),
@@ -146,12 +149,17 @@ async function openSession(client: pg.Client, onError: (error: Error) => void): 
 
 async function transaction<T>(pool: pg.Pool, work: (tx: Tx) => Promise<T>): Promise<T> {
   const client = await pool.connect();
-  let broken: Error | undefined;
+  let [broken, first]: [Error | undefined, unknown] = [undefined, undefined];
+  const asked = (query: Sql) =>
+    ask(client, query).catch((error: unknown) => {
+      first ??= error;
+      throw error;
+    });
   try {
     const begun = client.query("begin");
     // Told below, or by the first statement of the work.
     begun.catch(() => {});
-    const result = await work(queries((query) => ask(client, query)));
+    const result = await work(queries(asked));
     await begun;
     const { command } = await client.query("commit");
     // What fails in a transaction fails all of it, whether or not the work looked at every answer.
@@ -159,7 +167,8 @@ async function transaction<T>(pool: pg.Pool, work: (tx: Tx) => Promise<T>): Prom
     return result;
   } catch (error) {
     await client.query("rollback").catch((failed: Error) => (broken = failed));
-    throw error;
+    // Whichever answer the work looked at: what failed first says why, and whether trying again makes sense.
+    throw codeOf(error) === ABORTED ? first : error;
   } finally {
     client.release(broken);
   }

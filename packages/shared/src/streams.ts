@@ -188,6 +188,7 @@ export class Streams {
   }
 }
 
+const NO_JETSTREAM: ReadonlySet<string> = new Set([ErrorCode.JetStreamNotEnabled, ErrorCode.Timeout]);
 const TOO_LARGE_FOR_THE_STREAM = 10_054;
 const TOO_LARGE_FOR_THE_BROKER: string = ErrorCode.MaxPayloadExceeded;
 
@@ -195,6 +196,11 @@ const TOO_LARGE_FOR_THE_BROKER: string = ErrorCode.MaxPayloadExceeded;
 export function isRefusedForGood(error: unknown): boolean {
   if (!(error instanceof NatsError)) return false;
   return error.code === TOO_LARGE_FOR_THE_BROKER || error.api_error?.err_code === TOO_LARGE_FOR_THE_STREAM;
+}
+
+/** Whether a broker that is there has no JetStream, or one that does not answer: both happen where its disk is full. */
+export function hasNoJetStream(error: unknown): boolean {
+  return error instanceof NatsError && NO_JETSTREAM.has(error.code);
 }
 
 /** Which stream carries a subject. */

@@ -6,7 +6,7 @@ import type { Bus } from "@tollbooth/shared/bus";
 import { until } from "@tollbooth/shared/local/condition";
 import type { Log } from "@tollbooth/shared/log";
 import { Loop } from "@tollbooth/shared/loop";
-import { Streams } from "@tollbooth/shared/streams";
+import { hasNoJetStream, Streams } from "@tollbooth/shared/streams";
 import { ROWS } from "./permissions.ts";
 
 export interface KeepOptions {
@@ -17,12 +17,16 @@ export interface KeepOptions {
   readonly log: Log;
   /** Hears that a round hangs, which the time-outs of its questions should make impossible. */
   readonly onStall: () => void;
+  /** Hears that a broker which is there has not answered about its streams for 5 s, and again whenever that lasts. */
+  readonly onNoJetStream?: () => void;
 }
 
 const KEEP_EVERY_MS = 1_000;
 /** Brokers that have just started find each other and agree on a leader before they make anything. */
 const AGREED_WITHIN_MS = 30_000;
 const STALL_MS = 60_000;
+/** A broker that has just started takes a moment. */
+const WITHOUT_MAX_MS = 5_000;
 
 /** Makes every stream, then every reader, where they are missing or other than they should be. */
 export async function makeStreams(streams: Streams, replicas?: number): Promise<void> {
@@ -36,7 +40,8 @@ export async function makeStreams(streams: Streams, replicas?: number): Promise<
  * Makes them, and again whenever they are missing. Settles when they are there; answers what ends it, and the bus with it.
  * Throws where they cannot be made.
  */
-export async function keepStreams({ bus, replicas, log, onStall }: KeepOptions): Promise<() => Promise<void>> {
+export async function keepStreams(options: KeepOptions): Promise<() => Promise<void>> {
+  const { bus, replicas, log, onStall } = options;
   const round = () => makeStreams(new Streams(bus), replicas);
   // Nothing is in hand that would have to be answered, and a broker that stands still keeps nobody here.
   const leave = () => bus.connection.close();
@@ -45,7 +50,15 @@ export async function keepStreams({ bus, replicas, log, onStall }: KeepOptions):
     await leave();
     throw new Error(`The broker's streams cannot be made: ${hindrance.message}`, { cause: hindrance });
   }
-  const loop = new Loop({ name: "keep streams", log, pauseMs: KEEP_EVERY_MS, stallMs: STALL_MS, onStall, round });
+  const watched = watchedFor(round, options.onNoJetStream);
+  const loop = new Loop({
+    name: "keep streams",
+    log,
+    pauseMs: KEEP_EVERY_MS,
+    stallMs: STALL_MS,
+    onStall,
+    round: watched,
+  });
   bus.onReconnect(() => loop.wake());
   return async () => void (await Promise.all([loop.close(), leave()]));
 }
@@ -62,4 +75,22 @@ async function firstRound(round: () => Promise<void>, replicas: number | undefin
       },
     );
   return (await until(isDone, replicas === undefined ? 0 : AGREED_WITHIN_MS)) ? undefined : hindrance;
+}
+
+/** A broker whose disk was full hangs or has switched JetStream off, and does not take it up again by itself when there is room. */
+function watchedFor(round: () => Promise<void>, onNoJetStream: KeepOptions["onNoJetStream"]): () => Promise<void> {
+  let sinceMs: number | undefined;
+  return async () => {
+    try {
+      await round();
+      sinceMs = undefined;
+    } catch (error) {
+      sinceMs = hasNoJetStream(error) ? (sinceMs ?? performance.now()) : undefined;
+      if (sinceMs !== undefined && performance.now() - sinceMs > WITHOUT_MAX_MS) {
+        sinceMs = undefined;
+        onNoJetStream?.();
+      }
+      throw error;
+    }
+  };
 }

@@ -5,10 +5,10 @@ import { readFile } from "node:fs/promises";
 const REFUSED = /(?:Publish|Subscription) Violation|authentication error|Authentication Failure/i;
 
 /**
- * An answer to a question, or an acknowledgement of a message, that came before the connection broke: it came too late, and no
- * right was missing.
+ * An answer, or an acknowledgement, of what came before the connection broke: it came too late, and no right was missing. Who
+ * could never acknowledge would have messages waiting, which is looked for elsewhere.
  */
-const LATE_ANSWER = /Publish Violation.*Subject "(_INBOX_|\$JS\.ACK\.)/;
+const LATE_ANSWER = /Publish Violation.*Subject "(?:_INBOX_|\$JS\.ACK\.)/;
 
 /** The lines of a broker's log that tell of a refusal; of none, where there is no log. */
 export async function refusalsIn(logFile: string): Promise<string[]> {

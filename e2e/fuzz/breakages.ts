@@ -64,7 +64,6 @@ const PATHS: readonly ((path: string) => string)[] = [
   (path) => `${path};a=b`,
   (path) => `${path}%20`,
   (path) => `${path}.json`,
-  (path) => `${path}#fragment`,
   (path) => `${path}/..`,
   (path) => `http://fuzz${path}`,
   (path) => `http://user:password@fuzz${path}`,

@@ -8,16 +8,14 @@ import type { RawAnswer } from "./socket.ts";
 
 /** What tells how we are made: where code lies, what it stands on. */
 const INSIDE = /node_modules|\/dist\/|\n\s+at |\bat [^\n]{1,200}\.[jt]s:\d+:\d+|postgres:\/\/|nats:\/\/|\bECONN/;
-/** A client that still sends when it was answered may lose the answer: the kernel drops it with the connection. */
-const UNREAD_BYTES = 65_536;
 const PROXY = /^\/api\/v1\/(?:chat\/completions|embeddings|models)$/;
 
 /** One sentence; undefined where all is well. */
 export function wrongWith(draft: Draft, answer: RawAnswer | undefined): string | undefined {
-  const isLong = (draft.body?.length ?? 0) > UNREAD_BYTES;
-  if (answer === undefined) return isLong ? undefined : "the connection was closed without an answer";
+  if (answer === undefined) return "the connection was closed without an answer";
   const { status, headers, text, after } = answer;
-  if (status >= 500) return `${status} ${text}`;
+  // Where all processors are taken a service may be late to say that it is there.
+  if (status >= 500 && !(status === 503 && draft.operation.path === "/health/ready")) return `${status} ${text}`;
   if (headers.has("x-injected")) return "a header of the caller's is in the answer";
   if (INSIDE.test(text)) return `it tells of the inside: ${INSIDE.exec(text)?.[0]}`;
   if (status < 300) {

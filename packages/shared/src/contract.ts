@@ -94,6 +94,9 @@ export interface Ask {
 // ---- the words that many contracts share -----------------------------------------------------------------
 // `wire` says in JSON Schema what a schema takes or gives, where checks and transforms would hide it from the documents.
 
+/** For what hangs on several fields: it is looked at only where each of them was good, since others were not made values of. */
+export const isSound = ({ issues }: z.core.ParsePayload): boolean => issues.length === 0;
+
 /** Ids, keys and names: 1..255 characters, none of them a control character or half a surrogate pair. */
 export const Id = z
   .string()

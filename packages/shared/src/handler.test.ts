@@ -2,7 +2,9 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { command, Id, Metadata, OnUser, type Ask, type Role } from "./contract.ts";
 import { Fault } from "./fault.ts";
-import { handle, Reply } from "./handler.ts";
+import { createCoupon } from "./contracts/coupons.ts";
+import { deduct } from "./contracts/credits.ts";
+import { handle, parseInput, Reply } from "./handler.ts";
 
 const ask = (sub: string, roles: Role[], more: Partial<Ask> = {}): Ask => ({
   caller: { sub, roles },
@@ -95,6 +97,14 @@ describe("bad input is told and never reaches the work", () => {
     expect(kept).toMatchObject({ a: {} });
     expect([(kept as { admin?: true }).admin, ({} as { admin?: true }).admin]).toEqual([undefined, undefined]);
     expect(Object.getPrototypeOf(kept)).toBe(Object.prototype);
+  });
+
+  // prettier-ignore
+  test.each([
+    { name: "a percentage", input: createCoupon.input, value: { coupon_type: "percentage_discount", value: "+1" } },
+    { name: "a breakdown",  input: deduct.input,       value: { user_id: "a", service: "s", amount: "a ", cost_breakdown: { provider_cost: 1, markup: 1, total: "2" } } },
+  ])("$name that hangs on a bad amount is refused for the amount", ({ input, value }) => {
+    expect(() => parseInput(input, value)).toThrow(expect.objectContaining({ code: "invalid_request" }));
   });
 
   test("every bad field is named with its path", async () => {

@@ -13,11 +13,20 @@ export async function readChatBody(req: IncomingMessage): Promise<string> {
     });
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of req) {
-    bytes += (chunk as Buffer).length;
+  for await (const chunk of whole(req)) {
+    bytes += chunk.length;
     if (bytes > BODY_MAX_CHARACTERS)
       throw new Fault("payload_too_large", `the body may have ${BODY_MAX_CHARACTERS} bytes`);
-    chunks.push(chunk as Buffer);
+    chunks.push(chunk);
   }
   return decode(Buffer.concat(chunks));
+}
+
+/** The body's parts. A client that leaves in the middle is no fault of ours. */
+async function* whole(req: IncomingMessage): AsyncGenerator<Buffer> {
+  try {
+    for await (const chunk of req) yield chunk as Buffer;
+  } catch (cause) {
+    throw new Fault("malformed_json", "the body could not be read to its end", { cause });
+  }
 }

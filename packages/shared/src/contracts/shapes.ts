@@ -1,6 +1,6 @@
 /** Shapes that contracts of several services share. */
 import { z } from "zod";
-import { Id, Metadata } from "../contract.ts";
+import { Id, isSound, Metadata } from "../contract.ts";
 import { AmountOrZero, MoneyText, type Money } from "../money.ts";
 
 export const CostBreakdown = z.object({ provider_cost: MoneyText, markup: MoneyText, total: MoneyText });
@@ -21,6 +21,7 @@ export function costAddsUp({
   return parts === undefined || (parts.total.eq(amount) && parts.provider_cost.plus(parts.markup).eq(parts.total));
 }
 export const COST_ADDS_UP = {
+  when: isSound,
   path: ["cost_breakdown"],
   message: "provider_cost + markup must equal total, and total must equal amount",
 };

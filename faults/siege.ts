@@ -6,7 +6,7 @@ import type { World } from "./world.ts";
 
 const AT_ONCE_MAX = 3;
 /** Before the next wave so many requests are answered at most: mostly it comes before all is whole again. */
-const ANSWERS_MAX = 60;
+const ANSWERS_MAX = 30;
 /** After so many waves all has to work again before the next. */
 const WAVES_A_STORM = 3;
 const FLOWING = 5;
@@ -25,14 +25,14 @@ export async function besiege(world: World, { seed, harms, goesOn }: Siege): Pro
     for (let wave = 0; goesOn(wave); wave++) {
       const dealt = deck.deal(random.whole(1, AT_ONCE_MAX)).map((harm) => ({ harm, own: random.fork() }));
       // Where one has just taken down what another would harm, there is nothing to harm.
-      const missed =
-        ({ name }: Harm) =>
-        (error: Error) =>
-          console.log(`  no fault   ${name}: ${error.message}`);
       await Promise.all(dealt.map(({ harm, own }) => inject(harm.name, () => harm.to(world, own)).catch(missed(harm))));
       await traffic.answers(random.whole(0, ANSWERS_MAX));
       if (wave % WAVES_A_STORM === WAVES_A_STORM - 1) await traffic.flows(FLOWING);
     }
   };
   return watch(world, "siege", seed, waves, true);
+}
+
+function missed({ name }: Harm): (error: Error) => void {
+  return (error) => console.log(`  no fault   ${name}: ${error.message}`);
 }

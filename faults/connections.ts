@@ -4,6 +4,7 @@ import { openDb, type Session } from "@tollbooth/shared/db";
 import { until } from "@tollbooth/shared/local/condition";
 import { sql } from "@tollbooth/shared/sql";
 import { forEachOwner, OWNERS } from "../tools/src/databases.ts";
+import type { Books } from "../tools/src/reconcile.ts";
 import type { Harm } from "./harms.ts";
 import type { Line } from "./line.ts";
 import type { World } from "./world.ts";
@@ -51,13 +52,20 @@ export const CONNECTIONS: readonly Harm[] = [
 ];
 
 /** Ends every connection that services have to their databases, as happens where one is restarted or fails over. */
-async function cutConnections({ books }: Pick<World, "books">): Promise<void> {
-  for (const owner of OWNERS) {
-    const cut = await books[owner].run(
+async function cutConnections({ books }: World): Promise<void> {
+  const cut = await endBackends(books);
+  const none = OWNERS.filter((_, i) => cut[i] === 0);
+  if (none.length > 0) throw new Error(`${none.join(", ")} had no connection to cut`);
+}
+
+/** Answers how many of each service. */
+function endBackends(books: Books): Promise<number[]> {
+  const ended = OWNERS.map((owner) =>
+    books[owner].run(
       sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = ${`tollbooth-${owner}`}`,
-    );
-    if (cut === 0) throw new Error(`${owner} has no connection to its database`);
-  }
+    ),
+  );
+  return Promise.all(ended);
 }
 
 const TAKEN_AT_ONCE = 8;
@@ -79,7 +87,7 @@ async function exhaust({ platform, books }: World, forMs: number): Promise<void>
     // Afterwards it could not be asked for any more.
     await Promise.all(OWNERS.map((owner) => books[owner].run(sql`select 1`)));
     await takeAll("credits");
-    await cutConnections({ books });
+    await endBackends(books);
     await takeAll("usage");
     await pause(forMs);
   } finally {

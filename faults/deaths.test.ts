@@ -6,6 +6,7 @@ import { worldOfThisFile } from "./world.ts";
 
 const world = worldOfThisFile();
 
+/** Nobody in this traffic chats: faults/proxy.test.ts does, and its service dies there. */
 test.each(DEATHS.filter(({ on }) => on !== "openrouter"))("$name", async (harm) => {
   expect(await one(world(), harm)).toEqual(UNHARMED);
 });

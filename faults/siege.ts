@@ -6,7 +6,7 @@ import type { World } from "./world.ts";
 
 const AT_ONCE_MAX = 3;
 /** Before the next wave so many requests are answered at most: mostly it comes before all is whole again. */
-const ANSWERS_MAX = 60;
+const ANSWERS_MAX = 30;
 /** After so many waves all has to work again before the next. */
 const WAVES_A_STORM = 3;
 const FLOWING = 5;

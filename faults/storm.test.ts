@@ -6,7 +6,7 @@ import { UNHARMED } from "./scenario.ts";
 import { besiege } from "./siege.ts";
 import { worldOfThisFile } from "./world.ts";
 
-const WAVES = 4;
+const WAVES = 3;
 const LONG_MS = 400_000;
 
 const world = worldOfThisFile();

@@ -33,7 +33,7 @@ export async function runFaults(args, root, run) {
     "run",
     "--project",
     "siege",
-    "--disable-console-intercept",
+    "--disableConsoleIntercept",
   ];
   const code = await run(process.execPath, vitest, {
     env: { ...process.env, ...settings },

@@ -55,7 +55,7 @@ export function consume(options: ConsumerOptions): { close: () => Promise<void> 
     if (done.every(Boolean)) return message.ack();
     // What of it was done is known by then, and not done again.
     pausedUntilMs = Date.now() + NAK_DELAY_MS;
-    message.nak(NAK_DELAY_MS * (0.5 + Math.random()));
+    message.nak(Math.round(NAK_DELAY_MS * (0.5 + Math.random())));
   };
 
   const loop = new Loop({

@@ -41,6 +41,8 @@ const TELL_WITHIN_MS = 2_000;
 const KEEP_ATTEMPTS_MAX = 40;
 const KEEP_PAUSE_MS = 500;
 
+const NOT_SETTLED = "a request could not be settled yet";
+
 /** After these nothing was done, or billed: the same request may be asked again. */
 const NOTHING_DONE: ReadonlySet<FaultCode> = new Set<FaultCode>([
   "key_refused",
@@ -60,7 +62,8 @@ export async function settle(
   const { db } = metering;
   const { model, usage, generationId = null, ending, firstTokenMs } = told;
   if (usage === undefined || model === undefined) {
-    await letGo(db, agreed);
+    // Where that cannot be written it is let go of all the same, when our time for it is over.
+    await letGo(db, agreed).catch((cause: unknown) => metering.log.warn({ err: cause }, NOT_SETTLED));
     return { cost: undefined, balance: undefined };
   }
   const { userId, requestId, payer, holdId, terms, startedMs } = agreed;
@@ -111,7 +114,7 @@ export async function failed(metering: Metering, agreed: Agreed, error: unknown)
       await saveSync(db, payer.account, { isActive: false, remaining: null });
     await (isNothingDone(fault) ? giveUp(metering, agreed) : letGo(db, agreed));
   } catch (cause) {
-    log.warn({ err: cause }, "a request could not be settled yet");
+    log.warn({ err: cause }, NOT_SETTLED);
   }
   return payer.name === "byok" ? fault : ofPlatform(metering, fault);
 }

@@ -17,7 +17,9 @@ function project(name: string, include: string[], more: object = {}): TestProjec
 const servers = "packages/shared/src/testing/setup.ts";
 /** Stories that hurt, watch or set up a platform have one of their own each; the others share one, one after the other. */
 const OWN =
-  "e2e/{byok,demo,dlq,fuzz,given-servers,keys,lifecycle,permissions,prices,proxy,proxy-answers,recorded,repair,start,tools,trace,watch}.test.ts";
+  "e2e/{byok,demo,dlq,given-servers,keys,lifecycle,permissions,prices,proxy,proxy-answers,recorded,repair,start,tools,trace,watch}.test.ts";
+/** Too long for every change: they are run by name, `npx vitest run --project long`. */
+const LONG = ["e2e/fuzz.test.ts", "faults/upgrade.test.ts"];
 const rooms = "{packages,services,tools}/**/src/**";
 
 export default defineConfig({
@@ -36,7 +38,7 @@ export default defineConfig({
       }),
       project("e2e", ["e2e/**/*.test.ts"], {
         globalSetup: "e2e/harness/setup.ts",
-        exclude: ["**/node_modules/**", OWN],
+        exclude: ["**/node_modules/**", OWN, ...LONG],
         fileParallelism: false,
         testTimeout: 60_000,
         hookTimeout: 120_000,
@@ -44,10 +46,12 @@ export default defineConfig({
       // Each file has a platform of its own, and mostly waits.
       project("platforms", [OWN], { maxWorkers: 2, testTimeout: 60_000, hookTimeout: 120_000 }),
       project("faults", ["faults/**/*.test.ts"], {
+        exclude: ["**/node_modules/**", ...LONG],
         maxWorkers: 2,
         testTimeout: 180_000,
         hookTimeout: 120_000,
       }),
+      project("long", LONG, { maxWorkers: 1, testTimeout: 600_000, hookTimeout: 120_000 }),
       // For as long as it is asked for: npm run test:faults.
       project("siege", ["faults/siege.run.ts"]),
     ],

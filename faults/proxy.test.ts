@@ -12,7 +12,8 @@ import { calm } from "./scenario.ts";
 import { QUIET_WITHIN_MS } from "./traffic.ts";
 import { worldOfThisFile } from "./world.ts";
 
-const world = worldOfThisFile();
+/** As long as the gateway of a running platform waits, and more: 200 at once take their time. */
+const world = worldOfThisFile({ REQUEST_TIMEOUT_MS: "20000" });
 const allBilled = () => world().provider.fake.billed();
 
 const ADMIN = { caller: { sub: "faults", roles: ["admin"] } } as const;

@@ -57,6 +57,8 @@ async function report(): Promise<Reported> {
   const watching = new AbortController();
   const watched = watch(watching.signal);
   const rate = appliedPerSecond();
+  // What fails below fails all of it, and is what shall be read.
+  for (const beside of [watched, rate]) beside.catch(() => {});
   await Promise.all(Array.from({ length: AT_ONCE }, () => publishOn(beginMs)));
   const sentPerSecond = begun / ((performance.now() - beginMs) / 1000);
   if (pace.kind !== "backlog") await applied.reach(begun, APPLIED_WITHIN_MS);

@@ -18,6 +18,9 @@ export interface Item {
   readonly event?: Event;
 }
 
+/** After these refusals nobody knows whether it was done. */
+export const UNKNOWN: ReadonlySet<string> = new Set(["timeout", "unavailable", "overloaded", "internal"]);
+
 /** Takes note of a refusal that was to be expected; answers what is wrong where it is another answer. */
 export function expectRefusal(answer: Answer, status: number, effect?: Effect): string | undefined {
   if (answer.status !== status) return unexpected(answer);

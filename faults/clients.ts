@@ -9,6 +9,7 @@ import { until } from "@tollbooth/shared/local/condition";
 import { print, type Money } from "@tollbooth/shared/money";
 import { streams } from "@tollbooth/shared/streams";
 import { tell } from "../services/credits/src/testing/accountant.ts";
+import { UNKNOWN } from "./answers.ts";
 import type { Ask, Deed, Told, Use } from "./model.ts";
 import { PATIENCE_MS, Rest, type Answer, type Call } from "./rest.ts";
 import { QUIET_WITHIN_MS } from "./traffic.ts";
@@ -19,8 +20,6 @@ export const ANSWER_WITHIN_MS = 1_000;
 /** What a broker that lost its store has forgotten is sent again after this. */
 const SEND_AGAIN_AFTER_MS = 2_000;
 const HOLD_TTL_S = 600;
-/** After these nobody knows whether it was done. */
-const UNKNOWN = new Set(["timeout", "unavailable", "overloaded", "internal"]);
 
 type Report = { readonly user: string } & Use;
 type Post = Exclude<Deed, { op: "look" | "report" | "hold" | "capture" | "release" }>;

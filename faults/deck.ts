@@ -19,7 +19,7 @@ export class Deck {
   deal(count: number): Harm[] {
     const dealt: Harm[] = [];
     while (dealt.length < count) {
-      if (this.#next.length === 0) this.#next = this.#shuffled([...this.#kinds.keys()]);
+      if (this.#next.length === 0) this.#next = this.#random.shuffled([...this.#kinds.keys()]);
       const at = this.#next.findIndex((kind) => dealt.every(({ on }) => on !== this.#top(kind).on));
       const [kind] = at < 0 ? [] : this.#next.splice(at, 1);
       if (kind === undefined) return dealt;
@@ -33,14 +33,9 @@ export class Deck {
   #top(kind: string): Harm {
     let left = this.#left.get(kind);
     if (left === undefined || left.length === 0) {
-      left = this.#shuffled(this.#kinds.get(kind) ?? []);
+      left = this.#random.shuffled(this.#kinds.get(kind) ?? []);
       this.#left.set(kind, left);
     }
     return left.at(-1) as Harm;
-  }
-
-  #shuffled<T>(list: readonly T[]): T[] {
-    const order = list.map((each) => ({ each, at: this.#random.fraction() }));
-    return order.toSorted((a, b) => a.at - b.at).map(({ each }) => each);
   }
 }

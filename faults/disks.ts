@@ -2,7 +2,7 @@
 import { mkdir, readFile, rename, rm, stat, statfs } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import { until } from "@tollbooth/shared/local/condition";
-import { output, succeeds } from "../packages/shared/src/local/command.ts";
+import { output, succeeds } from "@tollbooth/shared/local/command";
 import { dataOf, storeOf } from "../tools/src/servers.ts";
 import { logOf } from "../tools/src/service.ts";
 import type { Harm } from "./harms.ts";

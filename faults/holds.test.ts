@@ -8,6 +8,7 @@ import { print } from "@tollbooth/shared/money";
 import { sql } from "@tollbooth/shared/sql";
 import { z } from "zod";
 import { audit } from "../tools/src/books.ts";
+import { UNKNOWN } from "./answers.ts";
 import { calm } from "./scenario.ts";
 import { QUIET_WITHIN_MS } from "./traffic.ts";
 import { worldOfThisFile } from "./world.ts";
@@ -19,7 +20,6 @@ const ANSWER_WITHIN_MS = 3_000;
 const service = () =>
   ({ caller: { sub: "faults", roles: ["service"] }, deadlineMs: Date.now() + ANSWER_WITHIN_MS }) as const;
 const ADMIN = { caller: { sub: "faults", roles: ["admin"] } } as const;
-const UNKNOWN = new Set(["timeout", "unavailable", "overloaded", "internal"]);
 const HOLDS = 200;
 
 /** What a question was answered in the end: asked again, the same, as long as nobody knows whether it was done. */

@@ -16,6 +16,7 @@ const NAMES = {
   postgres: "Postgres",
 } satisfies Partial<Record<Part, string>>;
 
+const PARTS = Object.keys(NAMES) as (keyof typeof NAMES)[];
 const STANDS_MS = 4_000;
 
 /** The moments at which a crash would be most dangerous: each is named in the code. */
@@ -37,7 +38,7 @@ export const NTH_MAX = 3;
 const REACHED_WITHIN_MS = 12_000;
 
 export const DEATHS: readonly Harm[] = [
-  ...(["credits", "usage", "coupons", "openrouter", "gateway", "nats", "postgres"] as const).map((part) => ({
+  ...PARTS.map((part) => ({
     kind: "kill -9",
     name: `kill -9 of ${NAMES[part]}`,
     on: part,
@@ -70,7 +71,7 @@ export const RESTARTS: readonly Harm[] = (["credits", "usage", "coupons"] as con
   to: (world) => world.platform.restart(service),
 }));
 
-export const STOPS: readonly Harm[] = (Object.keys(NAMES) as (keyof typeof NAMES)[]).map((part) => ({
+export const STOPS: readonly Harm[] = PARTS.map((part) => ({
   kind: "SIGSTOP",
   name: `SIGSTOP of ${NAMES[part]} for ${STANDS_MS / 1000} s`,
   on: part,

@@ -29,6 +29,12 @@ export class Random {
     return list[this.whole(0, list.length - 1)] as T;
   }
 
+  /** The same in another order. */
+  shuffled<T>(list: readonly T[]): T[] {
+    const order = list.map((each) => ({ each, at: this.fraction() }));
+    return order.toSorted((a, b) => a.at - b.at).map(({ each }) => each);
+  }
+
   /** One that goes its own way from here: what it is used for does not disturb this one. */
   fork(): Random {
     return new Random(this.whole(0, 2 ** 32 - 1));

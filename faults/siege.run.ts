@@ -18,8 +18,6 @@ const MINUTES = Number(process.env["FAULT_MINUTES"] || 1);
 const AT_ONCE = 2;
 const MINUTES_EACH = MINUTES / SEEDS;
 const FOR_EVER_MS = 0;
-/** Each program that is started waits for our exit. */
-process.setMaxListeners(100);
 
 test(
   `${SEEDS} sieges of ${MINUTES_EACH} minutes lose nothing and double nothing`,

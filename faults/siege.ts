@@ -1,7 +1,7 @@
 /** Harms of every kind, by a seed: several at a time, wave after wave, while clients, a reporter and chatters are at work. */
 import { Deck } from "./deck.ts";
 import type { Harm } from "./harms.ts";
-import { watch, type Seen } from "./scenario.ts";
+import { watch, type Seen, type Storm } from "./scenario.ts";
 import type { World } from "./world.ts";
 
 const AT_ONCE_MAX = 3;
@@ -20,7 +20,7 @@ export interface Siege {
 
 /** Lays siege to a platform. Which harms come, when and together is the seed's; what they meet is not. */
 export async function besiege(world: World, { seed, harms, goesOn }: Siege): Promise<Seen> {
-  const waves = async ({ traffic, random, inject }: Parameters<Parameters<typeof watch>[3]>[0]) => {
+  const waves = async ({ traffic, random, inject }: Storm) => {
     const deck = new Deck(harms, random);
     for (let wave = 0; goesOn(wave); wave++) {
       const dealt = deck.deal(random.whole(1, AT_ONCE_MAX)).map((harm) => ({ harm, own: random.fork() }));

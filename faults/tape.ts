@@ -50,10 +50,7 @@ export class Tape {
    * window for duplicates is long over. Throws where it takes none of it.
    */
   async sayAgain(random: Random): Promise<void> {
-    const order = this.#heard.map((message) => ({ message, at: random.fraction() }));
-    const said = await Promise.allSettled(
-      order.toSorted((a, b) => a.at - b.at).map(({ message }) => this.say(message)),
-    );
+    const said = await Promise.allSettled(random.shuffled(this.#heard).map((message) => this.say(message)));
     if (!said.some(({ status }) => status === "fulfilled")) throw new Error("nothing could be said again");
   }
 

@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 const USE = `npm run test:faults -- --seed N --minutes M [--seeds K] [--json] [--write docs/PROOF.md]
   --seed     the first seed; without it, another one every time
   --minutes  for how long harms come, all seeds together; 1 where it is not said
-  --seeds    how many seeds, one after the other, each on a platform of its own; 1 where it is not said
+  --seeds    how many seeds, two at a time, each on a platform of its own; 1 where it is not said
   --json     prints the figures, for programs
   --write    writes the table into this document, from the repository's root, between <!-- sieges --> and <!-- end -->`;
 const NUMBERS = ["seed", "seeds", "minutes"];

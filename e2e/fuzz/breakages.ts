@@ -1,8 +1,7 @@
 /** Ways to break a request: its token, its address, its headers, its body, and HTTP itself. */
 import { body } from "./broken-bodies.ts";
-import { NO_HOST, type Breakage, type Draft } from "./draft.ts";
+import { at, NO_HOST, type Breakage, type Draft } from "./draft.ts";
 
-const at = <T>(list: readonly T[], n: number): T => list[n % list.length] as T;
 const utf8 = (text: string) => Buffer.from(text).toString("latin1");
 const without = ({ headers }: Draft, name: string) => headers.filter(([one]) => one !== name);
 

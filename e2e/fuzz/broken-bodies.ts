@@ -1,8 +1,6 @@
 /** Bodies that no client should send: fields that are wrong, fields that are not ours to say, and text that is no JSON. */
-import type { Breakage } from "./draft.ts";
+import { at, type Breakage } from "./draft.ts";
 import { TEXTS } from "./texts.ts";
-
-const at = <T>(list: readonly T[], n: number): T => list[n % list.length] as T;
 
 /** What a field is given in the place of what it takes. JSON.parse makes `__proto__` a field like any other. */
 const NUMBERS = [0, -0, -1, 1, 0.1, 1.5, 1e-13, 1e15, 1e308, 2 ** 53, 2 ** 32, -(2 ** 31) - 1];

@@ -29,6 +29,11 @@ export interface Breakage {
   apply(draft: Draft, n: number, cast: Cast): Draft;
 }
 
+/** One of a list, by any number. */
+export function at<T>(list: readonly T[], n: number): T {
+  return list[n % list.length] as T;
+}
+
 /** The value of a Host that is not sent at all. */
 export const NO_HOST = "none";
 

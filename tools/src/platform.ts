@@ -256,9 +256,12 @@ export class Platform {
   async #hindrance(): Promise<string | undefined> {
     const said = await Promise.all(this.gatewayUrls.map(hindranceAt));
     const processes = this.#processes.length / SERVICES.length;
+    const first = said.find((text) => text !== undefined);
+    // That one process of a service is there is what gateways say themselves.
+    if (first !== undefined || processes === 1) return first;
     const isThere = await Promise.all(OWNERS.map(async (owner) => this.#operator?.ping(owner, processes)));
     const lacking = OWNERS.find((_, i) => isThere[i] !== true);
-    return said.find((text) => text !== undefined) ?? (lacking && `not every process of ${lacking} answers`);
+    return lacking && `not every process of ${lacking} answers`;
   }
 
   #started(): Addresses {

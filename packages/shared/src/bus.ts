@@ -9,7 +9,7 @@ import type { Log } from "./log.ts";
 import { askDuration, brokerErrors, timed } from "./metrics.ts";
 import { credentials, credentialsIn, isInbox } from "./nkeys.ts";
 import { serve } from "./serve.ts";
-import { inSpan, SpanKind } from "./telemetry.ts";
+import { inSpan, messaging, SpanKind } from "./telemetry.ts";
 import { ASK_TIMEOUT_MS, decodeReply, encodeAsk } from "./wire.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -143,12 +143,7 @@ function away(cause?: unknown): Fault {
 
 function forward(bus: Bus, contract: Command, body: string, ask: Partial<Ask>): Promise<Reply> {
   const { subject } = contract;
-  const attributes = {
-    "messaging.system": "nats",
-    "messaging.operation.name": "ask",
-    "messaging.operation.type": "send",
-    "messaging.destination.name": subject,
-  };
+  const attributes = messaging("ask", "send", subject);
   return inSpan(`ask ${subject}`, { kind: SpanKind.CLIENT, attributes }, async () => {
     const deadlineMs = ask.deadlineMs ?? Date.now() + ASK_TIMEOUT_MS;
     const timeout = deadlineMs - Date.now();

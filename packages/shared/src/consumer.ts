@@ -13,7 +13,7 @@ import { Loop } from "./loop.ts";
 import { consumed, consumerPending } from "./metrics.ts";
 import { unpack } from "./parcel.ts";
 import { pull, type Delivery, type Stream, type Streams } from "./streams.ts";
-import { inSpan, markFailed, SpanKind, type Span } from "./telemetry.ts";
+import { inSpan, markFailed, messaging, SpanKind, type Span } from "./telemetry.ts";
 
 export interface ConsumerOptions {
   readonly bus: Bus;
@@ -118,10 +118,7 @@ function watchLag({ streams, stream, durable }: ConsumerOptions): () => void {
 function applyOne(options: ConsumerOptions, message: Delivery): Promise<boolean> {
   const { subject, durable, log } = options;
   const attributes = {
-    "messaging.system": "nats",
-    "messaging.operation.name": "process",
-    "messaging.operation.type": "process",
-    "messaging.destination.name": message.subject,
+    ...messaging("process", "process", message.subject),
     "messaging.consumer.group.name": durable,
     "messaging.message.id": message.headers["ce-id"] ?? "",
   };

@@ -10,7 +10,7 @@ import { relayed } from "./metrics.ts";
 import { pack, PARCEL_TYPE, type Parcel } from "./parcel.ts";
 import { sql, table } from "./sql.ts";
 import { isRefusedForGood, streamOf, type Published, type Streams } from "./streams.ts";
-import { inSpan, SpanKind, traceHeaders } from "./telemetry.ts";
+import { inSpan, messaging, SpanKind, traceHeaders } from "./telemetry.ts";
 
 const RELAY_LOCK = 7_105_115;
 const BATCH_MAX = 500;
@@ -139,10 +139,7 @@ function together({ facts: rows, body }: Parcel<Due>): Message {
 
 function publish({ subject, id, headers, body, span }: Message, streams: Streams): Promise<Published> {
   const attributes = {
-    "messaging.system": "nats",
-    "messaging.operation.name": "publish",
-    "messaging.operation.type": "send",
-    "messaging.destination.name": subject,
+    ...messaging("publish", "send", subject),
     ...span.attributes,
   };
   return inSpan(`publish ${subject}`, { ...span, kind: SpanKind.PRODUCER, attributes }, () =>

@@ -6,7 +6,7 @@ import type { Endpoint, Reply } from "./handler.ts";
 import { InHand } from "./in-hand.ts";
 import type { Log } from "./log.ts";
 import { answerDuration, requestsInHand, timed } from "./metrics.ts";
-import { inSpan, SpanKind } from "./telemetry.ts";
+import { inSpan, messaging, SpanKind } from "./telemetry.ts";
 import { decodeAsk, HEADER, traceOf } from "./wire.ts";
 
 /** Requests in hand at once; one more is refused. */
@@ -50,12 +50,7 @@ export async function serve(
 
 async function answer(endpoint: Endpoint, message: ServiceMsg, log: Log): Promise<void> {
   const { subject } = endpoint.contract;
-  const attributes = {
-    "messaging.system": "nats",
-    "messaging.operation.name": "answer",
-    "messaging.operation.type": "process",
-    "messaging.destination.name": subject,
-  };
+  const attributes = messaging("answer", "process", subject);
   const span = { kind: SpanKind.SERVER, parent: traceOf(message.headers), attributes };
   try {
     const reply = () => timed(answerDuration, subject, () => logged(endpoint, message, log));

@@ -78,6 +78,16 @@ interface SpanOptions {
   readonly parent?: TraceHeaders;
 }
 
+/** What a span says of a message, by OpenTelemetry's conventions for messaging. */
+export function messaging(operation: string, type: "send" | "process", destination: string): Attributes {
+  return {
+    "messaging.system": "nats",
+    "messaging.operation.name": operation,
+    "messaging.operation.type": type,
+    "messaging.destination.name": destination,
+  };
+}
+
 /** The refusals that say that we failed, and not that the caller asked for what he cannot have. */
 const OUR_FAULTS: ReadonlySet<string> = new Set<FaultCode>(["internal", "unavailable", "overloaded", "timeout"]);
 

@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Bus } from "@tollbooth/shared/bus";
 import { answeredBy, type Ask, type Caller } from "@tollbooth/shared/contract";
-import { openExchange, Payer, takeExchange } from "@tollbooth/shared/contracts/exchanges";
+import { openExchange, Payer, TAKE_WAIT_MS, takeExchange } from "@tollbooth/shared/contracts/exchanges";
 import { Fault } from "@tollbooth/shared/fault";
 import { mayAsk } from "@tollbooth/shared/handler";
 import type { Log } from "@tollbooth/shared/log";
@@ -20,9 +20,6 @@ export interface Proxy extends Pick<Rest, "admit" | "requestTimeoutMs"> {
   readonly bus: Pick<Bus, "ask" | "forward">;
   readonly log: Log;
 }
-
-/** The service answers a take after that, with nothing where there is nothing. */
-const TAKE_WAIT_MS = 5_000;
 
 const DOOR = openExchange.access;
 

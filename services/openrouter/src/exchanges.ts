@@ -1,5 +1,6 @@
 /** The exchanges that this process has in its hands: whoever asked takes his answer here, and nobody else. */
 import { randomUUID } from "node:crypto";
+import { TAKE_WAIT_MS } from "@tollbooth/shared/contracts/exchanges";
 import { Fault } from "@tollbooth/shared/fault";
 import type { Exchange, Part } from "./exchange.ts";
 import type { RequestKey } from "./requests.store.ts";
@@ -9,8 +10,6 @@ interface Held {
   readonly userId: string;
 }
 
-/** An empty answer after this; who still wants more asks again, and so hears soon where this process is no more. */
-const TAKE_WAIT_MS = 5_000;
 /** Who has not asked for so long is gone, and could not say so. */
 const IDLE_MAX_MS = 60_000;
 /** When the process leaves, what is under way may end in this time. */

@@ -25,6 +25,8 @@ export interface NewRequest {
   readonly isFree: boolean;
 }
 
+/** Until when a request is left to its process, from now on. */
+const inHandUntil = ({ inHandS }: Holding) => sql`clock_timestamp() + make_interval(secs => ${inHandS})`;
 /** Usage is told at once by who has the answer; by another only where he has not done it in this time. */
 const TOLD_WITHIN = sql`interval '3 seconds'`;
 const LOOK_UP_AFTER = sql`interval '2 seconds'`;
@@ -33,12 +35,12 @@ const LOOK_UP_AFTER = sql`interval '2 seconds'`;
 export async function beginRequest(
   tx: Tx,
   { userId, requestId }: RequestKey,
-  { model, askedBy, payer, holdId, isFree, inHandS }: NewRequest & Holding,
+  { model, askedBy, payer, holdId, isFree, ...holding }: NewRequest & Holding,
 ): Promise<boolean> {
   const state: State = holdId === null ? "sent" : "reserving";
   const added = await tx.run(
     sql`insert into routed_requests (user_id, request_id, model, asked_by, payer, hold_id, is_free, state, next_at)
-        values (${userId}, ${requestId}, ${model}, ${askedBy}, ${payer}, ${holdId}, ${isFree}, ${state}, clock_timestamp() + make_interval(secs => ${inHandS})) on conflict do nothing`,
+        values (${userId}, ${requestId}, ${model}, ${askedBy}, ${payer}, ${holdId}, ${isFree}, ${state}, ${inHandUntil(holding)}) on conflict do nothing`,
   );
   return added === 1;
 }
@@ -51,9 +53,9 @@ export async function renameHold(tx: Tx, { userId, requestId }: RequestKey, hold
 }
 
 /** Notes that a request with a hold is being sent; false where its time was over: then it must not be. */
-export async function markSent(tx: Tx, { userId, requestId, inHandS }: RequestKey & Holding): Promise<boolean> {
+export async function markSent(tx: Tx, { userId, requestId, ...holding }: RequestKey & Holding): Promise<boolean> {
   const changed = await tx.run(
-    sql`update routed_requests set state = 'sent', next_at = clock_timestamp() + make_interval(secs => ${inHandS})
+    sql`update routed_requests set state = 'sent', next_at = ${inHandUntil(holding)}
         where user_id = ${userId} and request_id = ${requestId} and state = 'reserving'`,
   );
   return changed === 1;
@@ -67,10 +69,10 @@ export async function nameGeneration(tx: Tx, { userId, requestId }: RequestKey, 
 }
 
 /** Says that a process still has these requests in its hands. */
-export async function keepInHand(tx: Tx, requests: readonly RequestKey[], { inHandS }: Holding): Promise<void> {
+export async function keepInHand(tx: Tx, requests: readonly RequestKey[], holding: Holding): Promise<void> {
   const rows = requests.map(({ userId, requestId }) => ({ user_id: userId, request_id: requestId }));
   await tx.run(
-    sql`update routed_requests r set next_at = clock_timestamp() + make_interval(secs => ${inHandS})
+    sql`update routed_requests r set next_at = ${inHandUntil(holding)}
         from ${table({ user_id: "text", request_id: "text" }, rows)} as h (user_id, request_id)
         where r.user_id = h.user_id and r.request_id = h.request_id and r.state in ('reserving', 'sent')`,
   );

@@ -7,6 +7,9 @@ import { quoteCost } from "./prices.ts";
 /** A prompt may hold pictures. */
 export const BODY_MAX_CHARACTERS = 8_000_000;
 
+/** An empty answer after this; who still wants more asks again, and so hears soon where the process is no more. */
+export const TAKE_WAIT_MS = 5_000;
+
 /** Who pays: the user's own key, or his credits by the platform's. */
 export const Payer = z.enum(["byok", "managed"]);
 

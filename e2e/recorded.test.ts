@@ -8,6 +8,7 @@ import { json } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Role } from "@tollbooth/shared/contract";
 import { allocate, getBalance, listTransactions } from "@tollbooth/shared/contracts/credits";
+import { syncModels } from "@tollbooth/shared/contracts/openrouter";
 import { until } from "@tollbooth/shared/local/condition";
 import { decimal, print, round12, ZERO, type Money } from "@tollbooth/shared/money";
 import {
@@ -65,6 +66,8 @@ describe.runIf(areThere)("what was recorded", () => {
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/v1`;
     own = await openPlatform("recorded", { OPENROUTER_BASE_URL: url, OPENROUTER_API_KEY: newKey("managed") });
     root = await person(["admin"]);
+    // Prices that are listed before may be those of a fresh platform, and change while chats are charged.
+    await root.ok(syncModels);
     const client = await openAi(root.sub, own.reach);
     const isListed = async () => {
       const models = await client.models.list().catch(() => undefined);

@@ -5,7 +5,7 @@
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -16,14 +16,17 @@ const SUITES = { check: ["unit"], test: ["unit", "integration", "e2e", "platform
 /** Runs all gates of a set, also after one has failed, and answers the exit code. Arguments go to vitest. */
 export async function runGates(set, args) {
   const tally = { passed: 0, failed: 0, skipped: 0 };
-  for (const gate of set === "test" ? [...STATIC, "build"] : STATIC) await staticGate(gate, tally);
-  for (const suite of SUITES[set]) await testSuite(suite, args, tally);
+  const failures = [];
+  for (const gate of set === "test" ? [...STATIC, "build"] : STATIC) await staticGate(gate, tally, failures);
+  for (const suite of SUITES[set]) await testSuite(suite, args, tally, failures);
   const skipped = tally.skipped > 0 ? `, ${tally.skipped} skipped` : "";
+  // Once more at the end, where whoever has only the end of a long output finds them.
+  for (const failure of failures) console.log(`FAILED  ${failure}`);
   console.log(`\n${tally.passed} passed, ${tally.failed} failed${skipped}`);
   return tally.failed === 0 ? 0 : 1;
 }
 
-async function staticGate(gate, tally) {
+async function staticGate(gate, tally, failures) {
   const begin = performance.now();
   const { code, said } = await run("turbo", ["run", gate, "--output-logs=errors-only"], "collect");
   const time = `${((performance.now() - begin) / 1000).toFixed(1)} s`;
@@ -32,11 +35,12 @@ async function staticGate(gate, tally) {
     console.log(`ok      ${gate} (${time})`);
   } else {
     tally.failed += 1;
+    failures.push(gate);
     console.log(`${said.trimEnd()}\nFAILED  ${gate} (${time})`);
   }
 }
 
-async function testSuite(suite, args, tally) {
+async function testSuite(suite, args, tally, failures) {
   const folder = await mkdtemp(join(tmpdir(), "tollbooth-report-"));
   const file = join(folder, "report.json");
   // A suite without tests is broken, unless somebody asked for some tests only.
@@ -48,6 +52,7 @@ async function testSuite(suite, args, tally) {
   const counts = count(report);
   // A run that failed without a failed test (a set-up, an unhandled error) is a failure all the same.
   if (code !== 0 && counts.failed === 0) counts.failed = 1;
+  if (counts.failed > 0) failures.push(...namesOfFailed(suite, report));
   for (const kind of Object.keys(tally)) tally[kind] += counts[kind];
 }
 
@@ -60,6 +65,17 @@ function count(report) {
     failed: report.numFailedTests + broken.length,
     skipped: report.numPendingTests + report.numTodoTests,
   };
+}
+
+/** The failed tests' names and why, and the suite's own where none has failed. */
+function namesOfFailed(suite, report) {
+  const names = (report?.testResults ?? []).flatMap(({ name, status, message, assertionResults }) => {
+    const file = `${suite} ${relative(ROOT, name)}`;
+    const failed = assertionResults.filter((each) => each.status === "failed");
+    if (status === "failed" && failed.length === 0) return [`${file}: ${message}`];
+    return failed.map((each) => `${file} > ${each.fullName}: ${each.failureMessages[0]?.split("\n")[0]}`);
+  });
+  return names.length > 0 ? names : [`${suite}: its words are above`];
 }
 
 async function run(program, args, output) {

@@ -13,6 +13,7 @@ export const FAKE_REQUEST_WORDS = {
   slow: "is answered word by word, with keep-alives between",
   leisurely: "is answered word by word, a tenth as fast as slow",
   silent: "does not say what it used",
+  unbilled: "says what it used, and not what it cost",
   collapsing: "fails in the middle of its stream, and says what it used",
   truncated: "breaks off in the middle, without saying what it used",
   tardy: "has a bill that is there at the third asking",
@@ -56,7 +57,7 @@ export function readFakeRequest(text: string, keyWords: readonly string[]): Fake
     readonly stream?: boolean;
     readonly user?: string;
   };
-  const model = FAKE_MODELS.find(({ id }) => id === body.model);
+  const model = servingModel(body.model);
   if (model === undefined) return undefined;
   const words = new Set([...keyWords, ...(body.user ?? "").split(" ")]);
   const isChat = body.messages !== undefined;
@@ -69,6 +70,12 @@ export function readFakeRequest(text: string, keyWords: readonly string[]): Fake
     inputTokens: has("cached") ? 0 : tokensIn(isChat ? body.messages.map(({ content }) => content) : [body.input]),
     outputTokens: has("cached") || !isChat ? 0 : (body.max_completion_tokens ?? body.max_tokens ?? PRESET_TOKENS),
   };
+}
+
+/** The model that serves whoever asks for this one: a router chooses the first that is listed. */
+function servingModel(asked: string | undefined): FakeModel | undefined {
+  const listed = FAKE_MODELS.find(({ id }) => id === asked);
+  return listed?.pricing.prompt === "-1" ? FAKE_MODELS[0] : listed;
 }
 
 /** What a request costs: to the last digit of its prices. */
@@ -86,7 +93,7 @@ export function completion(generation: Generation, has: FakeRequest["has"]): obj
     ...head,
     system_fingerprint: null,
     choices: [choice],
-    ...(!has("silent") && { usage: usageOf(generation) }),
+    ...(!has("silent") && { usage: usageOf(generation, has) }),
   };
 }
 
@@ -112,7 +119,7 @@ export async function* events(
   const head = { id, object: "chat.completion.chunk", created: nowS(), model };
   const words = wordsOf(generation);
   const half = Math.ceil(words.length / 2);
-  const usage = has("silent") ? {} : { usage: usageOf(generation) };
+  const usage = has("silent") ? {} : { usage: usageOf(generation, has) };
   const chunk = (delta: object, finish: string | null, more: object = {}) =>
     `data: ${print({ ...head, choices: [{ index: 0, delta, finish_reason: finish, native_finish_reason: finish, logprobs: null }], ...more })}\n\n`;
   yield ": OPENROUTER PROCESSING\n\n";
@@ -163,12 +170,12 @@ export function bill({ id, model, inputTokens, outputTokens, cost }: Generation)
   };
 }
 
-function usageOf({ inputTokens, outputTokens, cost }: Generation): object {
+function usageOf({ inputTokens, outputTokens, cost }: Generation, has: FakeRequest["has"]): object {
   return {
     prompt_tokens: inputTokens,
     completion_tokens: outputTokens,
     total_tokens: inputTokens + outputTokens,
-    cost,
+    ...(!has("unbilled") && { cost }),
     is_byok: false,
     prompt_tokens_details: { cached_tokens: 0, audio_tokens: 0 },
     cost_details: {

@@ -114,6 +114,14 @@ export async function endRequest(
   );
 }
 
+/** Adds to a report that usage does not have yet what OpenRouter billed. */
+export async function addCost(tx: Tx, { userId, requestId }: RequestKey, providerCost: string): Promise<void> {
+  await tx.run(
+    sql`update routed_requests set report = report || jsonb_build_object('provider_cost', ${providerCost}::text)
+        where user_id = ${userId} and request_id = ${requestId} and state = 'answered'`,
+  );
+}
+
 /** Keeps that a request came to nothing, for usage to be told: a row of its own, so that the request may be asked again. */
 export async function keepUnserved(
   tx: Tx,

@@ -122,6 +122,26 @@ describe("a chat on a user's own key", () => {
     expect(outages).toBeLessThan(0);
   });
 
+  test("that breaks off while the database is away is one of which nobody knows, and is settled by its bill", async () => {
+    const { userId } = await connected();
+    let outages = 1;
+    const away: Db = {
+      ...db,
+      run: async (query) => {
+        if (query.text.includes("state = 'sent'") && query.text.includes("set next_at") && outages-- > 0)
+          throw new Fault("unavailable", "the database is away");
+        return db.run(query);
+      },
+    };
+    const asked = routeChat.input.parse({ user_id: userId, request_id: "broken", chat: { ...CHAT, user: "silent" } });
+    await route({ ...metering, db: away }, exchanges, asked, { askedBy: "agents", deadlineMs: Date.now() + 10_000 });
+    expect([outages, await leftOf(userId)]).toEqual([0, ["sent"]]);
+    await db.run(sql`update routed_requests set next_at = clock_timestamp() where user_id = ${userId}`);
+    await sweep(metering);
+    await sweep(metering);
+    expect(usage.told).toMatchObject([{ event_id: "broken", metadata: { status: "looked up" } }]);
+  });
+
   test("that is not answered in time is settled all the same, when it has been", async () => {
     const { userId } = await connected("slow");
     expect(await codeOf(chat(userId, "slow", {}, Date.now() + 700))).toBe("timeout");

@@ -1,14 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { createHold } from "@tollbooth/shared/contracts/holds";
+import { createOpenRouterAccount } from "@tollbooth/shared/contracts/openrouter";
 import { Fault } from "@tollbooth/shared/fault";
 import { sql } from "@tollbooth/shared/sql";
 import { sweep } from "./sweeping.ts";
 import { openMetered, MODEL } from "./testing/metered.ts";
-import { codeOf, SERVICE } from "./testing/service.ts";
+import { codeOf, newKey, plain, SERVICE } from "./testing/service.ts";
 
 const metered = await openMetered();
-const { becomes, bus, chat, credits, db, exchanges, metering, newUser, open, stateOf, sweepNow, take, toldOf } =
-  metered;
+const { ask, becomes, bus, chat, credits, db, exchanges, metering } = metered;
+const { newUser, open, stateOf, sweepNow, take, toldOf, usage } = metered;
 
 describe("a chat of which nobody knows what it cost", () => {
   test("whose answer does not say what it used is settled by its bill", async () => {
@@ -36,6 +37,36 @@ describe("a chat of which nobody knows what it cost", () => {
     const lost = { model: MODEL, is_free: false, metadata: { status: "lost" } };
     expect(toldOf(userId)).toMatchObject([lost]);
     expect([toldOf(userId)[0]?.provider_cost?.isZero(), toldOf(userId)[0]?.hold_id]).toEqual([true, undefined]);
+  });
+});
+
+describe("a chat whose answer says what it used, of a model whose price nobody knows", () => {
+  test("is paid as its bill says, once", async () => {
+    const [managed, own] = [newUser(), newUser()];
+    await ask(createOpenRouterAccount, { api_key: newKey() }, plain(own));
+    usage.isPriceless = true;
+    for (const userId of [managed, own]) {
+      expect((await chat(userId, { user: "unbilled tardy" })).headers["X-Tollbooth-Cost"]).toBeUndefined();
+      expect(await stateOf(userId)).toEqual(["answered"]);
+    }
+    await sweepNow(3);
+    for (const userId of [managed, own]) {
+      expect(await stateOf(userId)).toEqual(["recorded"]);
+      expect(toldOf(userId).at(-1)).toMatchObject({ output_tokens: 3, metadata: { status: "completed" } });
+    }
+    expect(credits.of(managed)).toEqual({ available: "0.999951600000", holds: ["captured"] });
+    expect(credits.of(own)).toEqual({ available: "1.000000000000", holds: [] });
+  });
+
+  test("waits for a price where there is no bill, and is charged when an operator has set one", async () => {
+    const userId = newUser();
+    usage.isPriceless = true;
+    await chat(userId, { user: "unbilled forgotten" });
+    await sweepNow(12);
+    expect([await stateOf(userId), credits.of(userId).holds]).toEqual([["answered"], ["active"]]);
+    usage.isPriceless = false;
+    await sweepNow(1);
+    expect([await stateOf(userId), credits.of(userId).holds]).toEqual([["recorded"], ["captured"]]);
   });
 });
 

@@ -7,11 +7,13 @@ import { isTransient } from "@tollbooth/shared/db";
 import { Fault } from "@tollbooth/shared/fault";
 import { newId } from "@tollbooth/shared/id";
 import { freeBilled, requestsLost } from "@tollbooth/shared/metrics";
+import { print } from "@tollbooth/shared/money";
 import { costOf, reportOf, unservedReport } from "./bill.ts";
 import type { OpenRouter } from "./client.ts";
 import { keyOf, type Keys } from "./payer.ts";
 import { CALLER, tellUsage, type Reporting } from "./reporting.ts";
 import {
+  addCost,
   endRequest,
   keepUnserved,
   loseRequest,
@@ -47,7 +49,7 @@ async function step(sweeping: Sweeping, request: DueRequest): Promise<void> {
     case "look up":
       return lookUp(sweeping, request);
     case "tell":
-      await tellUsage(sweeping, request);
+      await tellUsage(sweeping, await priced(sweeping, request));
       return;
     case "lose":
       return lose(sweeping, request);
@@ -90,6 +92,27 @@ async function lookUp(sweeping: Sweeping, request: DueRequest): Promise<void> {
     if (code === "internal") throw error;
     await postpone(db, request, `${code}: ${message}`);
   }
+}
+
+/**
+ * A report that usage has refused though nothing is wrong with it: neither the answer nor a price list tells its cost, as
+ * where a router chose the model. OpenRouter's bill does; without one it waits for an operator to set a price.
+ */
+async function priced(sweeping: Sweeping, request: DueRequest): Promise<DueRequest> {
+  const { userId, generationId, report, attempts } = request;
+  if (attempts === 0 || report.provider_cost !== undefined || generationId === null) return request;
+  const apiKey = await keyOf(sweeping, userId, request.payer);
+  const bill = apiKey && (await sweeping.openRouter.bill(apiKey, generationId).catch(nothingTold));
+  const cost = bill?.usage && costOf(bill.usage);
+  if (cost === undefined) return request;
+  const provider_cost = print(cost);
+  // Kept before it is told: whoever tells it next must tell the same.
+  await addCost(sweeping.db, request, provider_cost);
+  return { ...request, report: { ...report, provider_cost } };
+}
+
+function nothingTold(error: unknown): undefined {
+  if (Fault.from(error).code === "internal") throw error;
 }
 
 async function settleLookedUp({ db, log }: Sweeping, request: DueRequest, { model, usage }: Told): Promise<void> {

@@ -1,6 +1,8 @@
-import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { constants } from "node:fs";
+import { chmod, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { openDb } from "../db.ts";
@@ -52,20 +54,22 @@ test("Postgres starts again while a query of the killed one still goes on", asyn
   const options = await place(0o711);
   const first = await start(options);
   const db = openDb({ url: first.url(), name: "test", poolMax: 2 });
-  const working = db.run(sql`select count(*) from generate_series(1, 4000000)`).catch(() => {});
+  // A query that goes on until we let it: it opens a pipe that nobody writes to yet.
+  const pipe = join(dirname(options.dataDir), "pipe");
+  execFileSync("mkfifo", ["-m", "666", pipe]);
+  const endQuery = () => open(pipe, constants.O_WRONLY | constants.O_NONBLOCK).then((file) => file.close());
+  const working = db.run(sql`select pg_read_file(${pipe}::text)`).catch(() => {});
   const Working = z.object({ count: z.string() });
-  const isAtWork = async () =>
-    (
-      await db.one(
-        Working,
-        sql`select count(*) from pg_stat_activity where query like '%generate_series(1, 4%' and pid <> pg_backend_pid()`,
-      )
-    ).count === "1";
+  const query = sql`select count(*) from pg_stat_activity where query like '%read\\_file%' and pid <> pg_backend_pid()`;
+  const isAtWork = async () => (await db.one(Working, query)).count === "1";
   expect(await until(isAtWork, 10_000)).toBe(true);
   first.kill("SIGKILL");
-  const second = await start(options);
-  expect(isAlive(second.pid)).toBe(true);
-  expect(await readFile(options.logFile, "utf8")).toContain("pre-existing shared memory block");
+  const starting = start(options);
+  const isHeld = async () => (await readFile(options.logFile, "utf8")).includes("pre-existing shared memory block");
+  const wasHeld = await until(isHeld, 10_000);
+  await endQuery();
+  expect(wasHeld).toBe(true);
+  expect(isAlive((await starting).pid)).toBe(true);
   await working;
   await db.close();
 });

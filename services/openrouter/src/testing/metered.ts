@@ -47,6 +47,7 @@ export async function openMetered() {
   const credits = await pretendCredits(bus, usage);
   beforeEach(() => {
     usage.refusal = undefined;
+    usage.isPriceless = false;
     credits.refusal = undefined;
     usage.told = [];
   });

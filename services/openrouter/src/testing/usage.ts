@@ -3,7 +3,7 @@ import type { Bus } from "@tollbooth/shared/bus";
 import { getPrice, importPrices, quoteCost } from "@tollbooth/shared/contracts/prices";
 import { trackUsage, type UsageReport } from "@tollbooth/shared/contracts/usage";
 import { Fault } from "@tollbooth/shared/fault";
-import { handle } from "@tollbooth/shared/handler";
+import { handle, type Endpoint } from "@tollbooth/shared/handler";
 import { print, round12, ZERO as NOTHING } from "@tollbooth/shared/money";
 import { FAKE_MODELS } from "../fake-models.ts";
 import { sheetsOf } from "../price-sheet.ts";
@@ -13,6 +13,8 @@ export interface PretendedUsage {
   told: UsageReport[];
   /** What everything is refused with. */
   refusal: Fault | undefined;
+  /** Whether no price is known: a report has to tell its cost. */
+  isPriceless: boolean;
   /** How often a quote was asked for. */
   quotes: number;
   /** How many prices were handed over. */
@@ -30,15 +32,25 @@ const COSTS = { provider_cost: ZERO, platform_markup: ZERO, total_cost: ZERO, ch
 
 /** Answers in the place of usage. */
 export async function pretendUsage(bus: Bus): Promise<PretendedUsage> {
-  const usage: PretendedUsage = { told: [], refusal: undefined, quotes: 0, listed: 0, onEvent: () => {} };
+  const usage: PretendedUsage = {
+    told: [],
+    refusal: undefined,
+    isPriceless: false,
+    quotes: 0,
+    listed: 0,
+    onEvent: () => {},
+  };
   const known = new Set<string>();
   const refuse = () => {
     if (usage.refusal !== undefined) throw usage.refusal;
   };
   await bus.serve("usage", [
+    ...priceHandlers(usage, refuse),
     handle(trackUsage, async (report) => {
       usage.told.push(report);
       refuse();
+      if (usage.isPriceless && report.provider_cost === undefined)
+        throw new Fault("unpriced_model", "no price is known");
       const isFree = report.is_free ?? false;
       const charged = print(isFree || report.byok ? NOTHING : round12((report.provider_cost ?? NOTHING).times(MARKUP)));
       if (!known.has(`${report.user_id} ${report.event_id}`)) usage.onEvent(report, charged);
@@ -46,6 +58,12 @@ export async function pretendUsage(bus: Bus): Promise<PretendedUsage> {
       const what = { id: crypto.randomUUID(), user_id: report.user_id ?? "", service: report.service, model: null };
       return { ...what, ...COSTS, charged, tokens_used: 0, is_free_tier: isFree, created_at: "2026-01-01T00:00:00Z" };
     }),
+  ]);
+  return usage;
+}
+
+function priceHandlers(usage: PretendedUsage, refuse: () => void): Endpoint[] {
+  return [
     handle(quoteCost, async ({ model = "" }) => {
       usage.quotes += 1;
       refuse();
@@ -71,6 +89,5 @@ export async function pretendUsage(bus: Bus): Promise<PretendedUsage> {
       usage.listed += prices.length;
       return { changed: prices.length, unchanged: 0, quarantined: 0, refused: [] };
     }),
-  ]);
-  return usage;
+  ];
 }

@@ -136,9 +136,10 @@ describe("a chat on a user's own key", () => {
     const asked = routeChat.input.parse({ user_id: userId, request_id: "broken", chat: { ...CHAT, user: "silent" } });
     await route({ ...metering, db: away }, exchanges, asked, { askedBy: "agents", deadlineMs: Date.now() + 10_000 });
     expect([outages, await leftOf(userId)]).toEqual([0, ["sent"]]);
-    await db.run(sql`update routed_requests set next_at = clock_timestamp() where user_id = ${userId}`);
-    await sweep(metering);
-    await sweep(metering);
+    for (let i = 0; i < 2; i++) {
+      await db.run(sql`update routed_requests set next_at = clock_timestamp() where user_id = ${userId}`);
+      await sweep(metering);
+    }
     expect(usage.told).toMatchObject([{ event_id: "broken", metadata: { status: "looked up" } }]);
   });
 

@@ -48,7 +48,7 @@ export interface PlatformOptions {
 }
 
 const READY_WITHIN_MS = 45_000;
-const ANSWER_KEPT_MS = 1_000;
+const ANSWER_KEPT_MS = 200;
 /** A service that ends so often before the platform was ever ready will not get better by trying. */
 const ENDS_MAX = 3;
 /** Together less than 10 s, after which people press Ctrl-C again. What is killed then is made good by the next start. */
@@ -148,7 +148,7 @@ export class Platform {
 
   /** Settles when every gateway says that everything can work, and every process answers. Throws what is said instead after `withinMs`. */
   async ready(withinMs = READY_WITHIN_MS): Promise<void> {
-    // The gateway gives one answer for a second: what it says in the first one may be about the time before.
+    // The gateway gives one answer for a while: what it says in that may be about the time before.
     const freshMs = performance.now() + Math.min(ANSWER_KEPT_MS, withinMs);
     const isReady = async () => {
       const askedMs = performance.now();

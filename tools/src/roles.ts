@@ -38,17 +38,19 @@ export async function makeDatabases(
     await command(db, "revoke connect on database postgres, template1 from public");
     for (const { owner, roles } of all) await makeDatabase(db, roles, passwords.service[owner], passwords.audit[owner]);
   });
-  for (const { owner, roles } of all) {
-    const url = new URL(superuserUrl);
-    url.pathname = `/${roles.database}`;
-    await withDb(url.href, async (db) => handOver(db, roles));
-    url.searchParams.set("options", `-c role=${roles.owner}`);
-    await withDb(url.href, async (db) => {
-      const isNewest = await migrate(db, join(ROOT, "services", owner, "migrations"));
-      // A newer version has granted by a list that knows its tables.
-      if (isNewest) await db.tx(async (tx) => grant(tx, roles));
-    });
-  }
+  await Promise.all(
+    all.map(async ({ owner, roles }) => {
+      const url = new URL(superuserUrl);
+      url.pathname = `/${roles.database}`;
+      await withDb(url.href, async (db) => handOver(db, roles));
+      url.searchParams.set("options", `-c role=${roles.owner}`);
+      await withDb(url.href, async (db) => {
+        const isNewest = await migrate(db, join(ROOT, "services", owner, "migrations"));
+        // A newer version has granted by a list that knows its tables.
+        if (isNewest) await db.tx(async (tx) => grant(tx, roles));
+      });
+    }),
+  );
   return databaseUrlsOf(superuserUrl, passwords, prefix);
 }
 

@@ -60,7 +60,7 @@ async function openGround<S extends typeof commonSettings>({
   requireOwnPassword(`${name.toUpperCase()}_DATABASE_URL`, database(config).url, process.env);
   const log = openLog(name, LOG_LEVEL);
   const shutdown = new Shutdown(log);
-  shutdown.add("telemetry", startTelemetry(name, OTEL_EXPORTER_OTLP_ENDPOINT), (flush) => flush());
+  shutdown.add("telemetry", await startTelemetry(name, OTEL_EXPORTER_OTLP_ENDPOINT), (flush) => flush());
   countProcess();
   const port = (config as Readonly<Record<string, number | undefined>>)[`${name.toUpperCase()}_METRICS_PORT`];
   shutdown.add("metrics", await openScrape({ host, port, log }), (close) => close());

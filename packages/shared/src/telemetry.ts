@@ -1,6 +1,6 @@
 /**
  * Traces. Spans are made by hand at the few doors that matter (HTTP, request/reply, SQL, publish, process), because a
- * reader can then see them. The SDK is built here and nowhere else; without a collector's address nothing is exported,
+ * reader can then see them. Without a collector's address the SDK is not loaded and nothing is exported,
  * but every log line still carries its trace id.
  */
 import {
@@ -17,11 +17,10 @@ import {
   type Span,
   type Tracer,
 } from "@opentelemetry/api";
+import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
+import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import { randomUUID } from "node:crypto";
-import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
-import { BatchSpanProcessor, NodeTracerProvider } from "@opentelemetry/sdk-trace-node";
 import { Fault, type FaultCode } from "./fault.ts";
-import { resourceFromAttributes } from "@opentelemetry/resources";
 
 export { SpanKind, SpanStatusCode, type Span };
 
@@ -55,18 +54,15 @@ function newTrace(): Span {
 }
 
 /** Begins the traces of this process. Answers what to call at the end: it flushes, within the exporter's time-out. */
-export function startTelemetry(service: string, endpoint: string | undefined): () => Promise<void> {
-  const provider = new NodeTracerProvider({
-    resource: resourceFromAttributes({ "service.name": `tollbooth-${service}` }),
-    spanProcessors: endpoint === undefined ? [] : [exporterTo(`${endpoint.replace(/\/$/, "")}/v1/traces`)],
-  });
-  provider.register();
-  if (endpoint !== undefined) tracer = provider.getTracer("tollbooth");
-  return () => provider.shutdown();
-}
-
-function exporterTo(url: string): BatchSpanProcessor {
-  return new BatchSpanProcessor(new OTLPTraceExporter({ url, timeoutMillis: 3000 }));
+export async function startTelemetry(service: string, endpoint: string | undefined): Promise<() => Promise<void>> {
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+  if (endpoint === undefined) return async () => {};
+  // It takes longer to load than all of ours: who exports nothing starts without it.
+  const { openExporter } = await import("./exporter.ts");
+  const exporter = openExporter(service, endpoint);
+  tracer = exporter.getTracer("tollbooth");
+  return () => exporter.shutdown();
 }
 
 interface SpanOptions {

@@ -5,7 +5,7 @@ import { Fault } from "@tollbooth/shared/fault";
 import { sendProblem } from "./problem.ts";
 
 /** An answer is kept this long: asking often costs the platform nothing. */
-const KEPT_MS = 1_000;
+const KEPT_MS = 200;
 
 type Parts = Readonly<Record<string, "up" | "down">>;
 

@@ -15,7 +15,7 @@ async function main(): Promise<void> {
   const config = readGatewayConfig(process.env);
   const log = openLog("gateway", config.LOG_LEVEL);
   const shutdown = new Shutdown(log);
-  shutdown.add("telemetry", startTelemetry("gateway", config.OTEL_EXPORTER_OTLP_ENDPOINT), (flush) => flush());
+  shutdown.add("telemetry", await startTelemetry("gateway", config.OTEL_EXPORTER_OTLP_ENDPOINT), (flush) => flush());
   countProcess();
   const { METRICS_HOST: host, GATEWAY_METRICS_PORT: port, NATS_URL: url, NATS_KEYS: keys } = config;
   shutdown.add("metrics", await openScrape({ host, port, log }), (end) => end());

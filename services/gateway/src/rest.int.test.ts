@@ -13,7 +13,7 @@ import { testNats } from "@tollbooth/shared/testing/nats";
 import { PROBLEMS } from "./problem.ts";
 import { bearer, bodyOf, echo, endpoint, startGateway, type Asked } from "./testing/gateway.ts";
 
-startTelemetry("test", undefined);
+await startTelemetry("test", undefined);
 const { url: natsUrl } = await testNats();
 const json = { "content-type": "application/json" };
 

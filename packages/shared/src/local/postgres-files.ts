@@ -56,17 +56,17 @@ async function linkLibraries(home: string): Promise<void> {
  * The superuser's password of a data folder, which is made where it is not there yet. It appears whole or not at
  * all: a start that was killed half way is begun anew.
  */
-export async function openDataDir(place: Place, passwordFile: string): Promise<string> {
+export async function openDataDir(place: Place, passwordFile: string, fsync: boolean): Promise<string> {
   const isMade = await stat(join(place.dataDir, "PG_VERSION")).then(
     () => true,
     () => false,
   );
-  if (!isMade) await makeDataDir(place, passwordFile);
+  if (!isMade) await makeDataDir(place, passwordFile, fsync);
   else await place.own(place.dataDir);
   return (await readFile(passwordFile, "utf8")).trim();
 }
 
-async function makeDataDir(place: Place, passwordFile: string): Promise<void> {
+async function makeDataDir(place: Place, passwordFile: string, fsync: boolean): Promise<void> {
   const draft = `${place.dataDir}.draft`;
   await rm(draft, { recursive: true, force: true });
   await mkdir(draft, { recursive: true, mode: 0o700 });
@@ -79,7 +79,7 @@ async function makeDataDir(place: Place, passwordFile: string): Promise<void> {
   // prettier-ignore
   const initdb: Command = [
     join(place.binaries, "bin/initdb"), "-D", draft, "-U", "postgres", `--pwfile=${asked}`, "-A", "scram-sha-256",
-    "-E", "UTF8", "--locale=C", "--no-instructions",
+    "-E", "UTF8", "--locale=C", "--no-instructions", ...(fsync ? [] : ["--no-sync"]),
   ];
   const { command, uid, gid } = place.launch(initdb);
   await output(command, { env: SERVER_ENV, cwd: "/", uid, gid });

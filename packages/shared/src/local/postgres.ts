@@ -39,7 +39,7 @@ const UNSAFE = ["fsync", "full_page_writes"];
 export async function startPostgres(options: PostgresOptions): Promise<LocalPostgres> {
   const { port, logFile, fsync = true } = options;
   const place = await placeFor(await findBinaries(), resolve(options.dataDir));
-  const password = await openDataDir(place, `${resolve(options.dataDir)}.password`);
+  const password = await openDataDir(place, `${resolve(options.dataDir)}.password`, fsync);
   await endLeftoverPostgres(options.dataDir);
 
   // prettier-ignore

@@ -1,5 +1,5 @@
 /** Postgres as npm packages it, and the data folder it works on. */
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { chmod, mkdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
@@ -47,8 +47,10 @@ async function linkLibraries(home: string): Promise<void> {
       () => false,
     );
     if (isThere) continue;
-    await rm(path, { force: true });
-    await symlink(relative(dirname(path), join(home, source)), path);
+    // Renamed into place: two that start at once on a fresh checkout both make it.
+    const draft = `${path}.${randomUUID()}`;
+    await symlink(relative(dirname(path), join(home, source)), draft);
+    await rename(draft, path);
   }
 }
 

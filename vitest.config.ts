@@ -17,7 +17,7 @@ function project(name: string, include: string[], more: object = {}): TestProjec
 const servers = "packages/shared/src/testing/setup.ts";
 /** Stories that hurt, watch or set up a platform have one of their own each; the others share one, one after the other. */
 const OWN =
-  "e2e/{byok,demo,dlq,given-servers,keys,lifecycle,permissions,prices,proxy,proxy-answers,recorded,repair,start,tools,trace,watch}.test.ts";
+  "e2e/{byok,demo,dlq,given-servers,keys,lifecycle,permissions,prices,proxy,proxy-answers,recorded,repair,restore,start,tools,trace,watch}.test.ts";
 /** Too long for every change: they are run by name, `npx vitest run --project long`. */
 const LONG = ["e2e/fuzz.test.ts", "faults/upgrade.test.ts"];
 const rooms = "{packages,services,tools}/**/src/**";

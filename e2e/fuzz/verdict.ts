@@ -46,17 +46,24 @@ function rolesOf({ path, method }: Operation): readonly string[] {
   return typeof command?.access === "object" ? command.access : ["user", "service"];
 }
 
-/** Whom a request says that it acts on. What is in a body for the proxy is passed on, and means nothing to us. */
-function namedBy({ operation, said, target }: Draft): string | undefined {
+/**
+ * Whom a request says that it acts on. What is in a body for the proxy is passed on, and means nothing to us; nor does a body
+ * where none is taken.
+ */
+function namedBy({ operation, method, said, target }: Draft): string | undefined {
   if (PROXY.test(operation.path)) return undefined;
   const inBody =
-    typeof said === "object" && said !== null ? (said as { readonly user_id?: unknown }).user_id : undefined;
+    method === "POST" && typeof said === "object" && said !== null
+      ? (said as { readonly user_id?: unknown }).user_id
+      : undefined;
   return typeof inBody === "string" ? inBody : (new URLSearchParams(target.split("?")[1]).get("user_id") ?? undefined);
 }
 
 /** What cannot be parsed is answered on the bare connection, which is then closed. */
 function isBareRefusal({ status, headers, text }: RawAnswer): boolean {
   if (headers.get("content-type") !== "application/problem+json" || headers.get("connection") !== "close") return false;
+  // Whoever asks by HEAD hears no body.
+  if (text === "") return status === 400 || status === 431;
   const problem = JSON.parse(text) as { readonly status: number; readonly code: string };
   const codes: Readonly<Record<number, string>> = { 400: "malformed_request", 431: "headers_too_large" };
   return problem.status === status && codes[status] === problem.code;

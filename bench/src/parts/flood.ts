@@ -9,7 +9,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import { ID, type FloodOrder, type Flooded, type Second } from "./flooding.ts";
 import { quantile, rounded } from "./numbers.ts";
 
-const CONNECTIONS_MAX = 20_000;
+/** As many as wait in a listener's queue at most: one more would wait for its second SYN, and not for the gateway. */
+const CONNECTIONS_MAX = 4_000;
 const ANSWERED_WITHIN_MS = 30_000;
 const END_OF_HEAD = "\r\n\r\n";
 
@@ -85,7 +86,7 @@ function send(dueMs: number, second: (typeof times)[number]): void {
   const { path, body } = posts[n % posts.length] ?? { path: "", body: "" };
   const text = body.replaceAll("{n}", String(n));
   const line = idle.pop() ?? (busy.size < CONNECTIONS_MAX ? new Line() : undefined);
-  if (line === undefined) return count("not sent: too many connections");
+  if (line === undefined) return count("not sent: every connection waits");
   busy.add(line);
   line.ask(
     `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nIdempotency-Key: ${ID.replace("{n}", String(n))}\r\nContent-Length: ${text.length}\r\n\r\n${text}`,

@@ -24,6 +24,11 @@ const BOUNDS: Bounds = {
 };
 /** Longer than the minute that load balancers keep a connection, so that they, not we, close it. */
 const KEEP_ALIVE_MS = 65_000;
+/**
+ * Connections that wait to be taken while the loop is busy. One more is dropped by the kernel, and its client tries again after
+ * 1, 3, 7, 15, 31 s: Node's own 511 made some wait half a minute in a flood that took seconds. Linux cuts it to net.core.somaxconn.
+ */
+const BACKLOG = 4_096;
 /** How long open requests may take to end when the process leaves. */
 const DRAIN_MS = 5_000;
 const DRAIN_POLL_MS = 20;
@@ -48,7 +53,7 @@ export async function listen(
   closeSilent(server);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => reject(new Error(whyNot(cause, host, port), { cause })));
-    server.listen(port, host, resolve);
+    server.listen({ port, host, backlog: BACKLOG }, resolve);
   });
   return server;
 }

@@ -46,17 +46,12 @@ function rolesOf({ path, method }: Operation): readonly string[] {
   return typeof command?.access === "object" ? command.access : ["user", "service"];
 }
 
-/**
- * Whom a request says that it acts on. What is in a body for the proxy is passed on, and means nothing to us; nor does a body
- * where none is taken.
- */
+/** Whom a request says that it acts on: in its body or its query, as its method has it. What is for the proxy is passed on unread. */
 function namedBy({ operation, method, said, target }: Draft): string | undefined {
   if (PROXY.test(operation.path)) return undefined;
-  const inBody =
-    method === "POST" && typeof said === "object" && said !== null
-      ? (said as { readonly user_id?: unknown }).user_id
-      : undefined;
-  return typeof inBody === "string" ? inBody : (new URLSearchParams(target.split("?")[1]).get("user_id") ?? undefined);
+  if (method !== "POST") return new URLSearchParams(target.split("?")[1]).get("user_id") ?? undefined;
+  const named = typeof said === "object" && said !== null && "user_id" in said ? said.user_id : undefined;
+  return typeof named === "string" ? named : undefined;
 }
 
 /** What cannot be parsed is answered on the bare connection, which is then closed. */

@@ -87,7 +87,7 @@ export const OWNERS: Readonly<Record<string, RegExp>> = {
   "nats": /^packages\/shared\/src\/(bus|nkeys|serve|wire|streams|consumer)\.ts$/,
   "nkeys.js": /^packages\/shared\/src\/nkeys\.ts$/,
   "decimal.js": /^packages\/shared\/src\/money\.ts$/,
-  "@open(telemetry|exporter)/": /^packages\/shared\/src\/telemetry\.ts$/,
+  "@opentelemetry/": /^packages\/shared\/src\/(telemetry|exporter)\.ts$/,
   "prom-client": /^packages\/shared\/src\/metrics\.ts$/,
   "pino": /^packages\/shared\/src\/log\.ts$/,
   "canonicalize": /^packages\/shared\/src\/idempotency\.ts$/,

@@ -4,10 +4,14 @@ import { forEachOwner, OWNERS, type Owner } from "./databases.ts";
 import type { Books } from "./reconcile.ts";
 
 const POOL_MAX = 2;
+/** A law reads whole tables: of millions of rows that takes longer than any statement of a service may. */
+const STATEMENT_MAX_MS = 600_000;
 
 /** The databases of a platform, and what closes them. */
 export function openBooks(urls: Readonly<Record<Owner, string>>, name: string): Books & { close: () => Promise<void> } {
-  const books = forEachOwner((owner) => openDb({ url: urls[owner], name, poolMax: POOL_MAX }));
+  const books = forEachOwner((owner) =>
+    openDb({ url: urls[owner], name, poolMax: POOL_MAX, statementMaxMs: STATEMENT_MAX_MS }),
+  );
   return { ...books, close: async () => void (await Promise.all(OWNERS.map((owner) => books[owner].close()))) };
 }
 

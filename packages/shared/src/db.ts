@@ -42,11 +42,13 @@ export interface DbOptions {
   /** Names the connections in pg_stat_activity. */
   readonly name: string;
   readonly poolMax: number;
+  /** How long a statement may take; 15 s where it is not said. */
+  readonly statementMaxMs?: number;
   readonly log?: Log;
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
-const STATEMENT_TIMEOUT_MS = 15_000;
+const STATEMENT_MAX_MS = 15_000;
 const LOCK_TIMEOUT_MS = 10_000;
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 15_000;
 const TX_ATTEMPTS_MAX = 5;
@@ -70,7 +72,7 @@ pg.types.setTypeParser(TIMESTAMPTZ, (text) =>
 );
 
 /** Opens a pool. Instants come back as milliseconds since 1970, numeric and bigint as text, jsonb parsed. */
-export function openDb({ url, name, poolMax, log }: DbOptions): Db {
+export function openDb({ url, name, poolMax, statementMaxMs = STATEMENT_MAX_MS, log }: DbOptions): Db {
   const settings = {
     connectionString: url,
     // Statements follow each other without waiting for answers; see Tx.
@@ -79,7 +81,7 @@ export function openDb({ url, name, poolMax, log }: DbOptions): Db {
     options: "-c plan_cache_mode=force_custom_plan",
     application_name: `tollbooth-${name}`,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
+    statement_timeout: statementMaxMs,
     lock_timeout: LOCK_TIMEOUT_MS,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
     keepAlive: true,

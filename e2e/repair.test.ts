@@ -7,12 +7,12 @@ import { openDb, type Db } from "@tollbooth/shared/db";
 import { until } from "@tollbooth/shared/local/condition";
 import { sql, type Sql } from "@tollbooth/shared/sql";
 import { Streams, streams as allStreams } from "@tollbooth/shared/streams";
-import type { Finding } from "../tools/src/books.ts";
-import { databaseSetting, forEachOwner, OWNERS, rolesOf, type Owner } from "../tools/src/databases.ts";
-import type { Repair } from "../tools/src/repair.ts";
+import { databaseSetting, forEachOwner, OWNERS, type Owner } from "../tools/src/databases.ts";
+import { audited } from "./harness/audited.ts";
 import { testBus } from "./harness/bus.ts";
 import { Person, somebody } from "./harness/person.ts";
 import { openPlatform, superuserUrl } from "./harness/platform.ts";
+import { setBack } from "./harness/set-back.ts";
 import { tool, toolWith } from "./harness/tool.ts";
 
 const own = await openPlatform("repair");
@@ -31,23 +31,6 @@ afterAll(async () => {
   await Promise.all(Object.values(db).map((each) => each.close()));
   await own.close();
 });
-
-interface Audited {
-  readonly code: number;
-  /** The numbers of the invariants that do not hold. */
-  readonly broken: readonly number[];
-  readonly repairs: readonly Repair[];
-  readonly text: string;
-}
-
-async function audited(...args: string[]): Promise<Audited> {
-  const { code, out, err } = await tool(home, "audit", "--json", ...args);
-  if (out === "") throw new Error(err);
-  const told = JSON.parse(out) as Finding[] | { repairs: Repair[]; findings: Finding[] };
-  const { repairs, findings } = Array.isArray(told) ? { repairs: [], findings: told } : told;
-  const broken = findings.filter(({ breaches }) => breaches.length > 0).map(({ invariant }) => invariant);
-  return { code, broken: [...new Set(broken)], repairs, text: out };
-}
 
 /** Something happens to a user while credits hears of nothing, and its fact is at the broker. */
 async function unheard(owner: Owner, act: () => Promise<unknown>): Promise<void> {
@@ -103,17 +86,17 @@ test.each(harms)("$name: the audit names it, a repair mends it once, a second on
   expect(await db[each.of].run(each.harm)).toBe(1);
   await forgotten();
 
-  const before = await audited("--wait", "1");
+  const before = await audited(home, "--wait", "1");
   expect([before.code, before.broken]).toEqual([1, each.broken]);
   expect(before.text).toContain(someone.sub);
 
-  const mended = await audited("--repair", "--wait", "3");
+  const mended = await audited(home, "--repair", "--wait", "3");
   expect([mended.code, mended.broken]).toEqual([0, []]);
   expect(mended.repairs).toEqual([{ of: each.of, did: expect.stringContaining(each.did) as string, events: [id] }]);
   expect(await someone.ok(getBalance)).toMatchObject({ balance: each.balance });
 
   const lines = await someone.ok(listTransactions);
-  expect(await audited("--repair", "--wait", "3")).toMatchObject({ code: 0, broken: [], repairs: [] });
+  expect(await audited(home, "--repair", "--wait", "3")).toMatchObject({ code: 0, broken: [], repairs: [] });
   expect(await someone.ok(listTransactions)).toEqual(lines);
 });
 
@@ -133,14 +116,14 @@ test("what the broker lost while nobody looked after the outbox is made due", as
     const isAnswered = async () => (await someone.ask(getBalance, {})).status === 200;
     expect(await until(isAnswered, WITHIN_MS)).toBe(true);
     await db.usage.run(sql`update outbox set published_at = published_at - interval '1 minute'`);
-    const repaired = await audited("--repair", "--wait", "1");
+    const repaired = await audited(home, "--repair", "--wait", "1");
     expect(repaired.repairs).toMatchObject([{ of: "usage", did: "made due what the broker lost" }]);
-    expect((await audited("--repair", "--wait", "1")).repairs).toEqual([]);
+    expect((await audited(home, "--repair", "--wait", "1")).repairs).toEqual([]);
   } finally {
     platform.part("usage").kill("SIGCONT");
   }
   await platform.ready();
-  expect(await audited("--wait", "10")).toMatchObject({ code: 0, broken: [] });
+  expect(await audited(home, "--wait", "10")).toMatchObject({ code: 0, broken: [] });
   expect(await someone.ok(getBalance)).toMatchObject({ balance: "4.000000000000" });
 });
 
@@ -150,16 +133,16 @@ test("what has its effect and lost its inbox row is told, and not driven again",
   await someone.ok(redeemCoupon, { code: await coupon() });
   const isApplied = async () => (await someone.ok(getBalance)).balance === "6.000000000000";
   expect(await until(isApplied, WITHIN_MS)).toBe(true);
-  await audited("--wait", "10");
+  await audited(home, "--wait", "10");
   await db.credits.run(sql`create table aside as select * from inbox where user_id = ${someone.sub}`);
   expect(await db.credits.run(sql`delete from inbox where user_id = ${someone.sub}`)).toBe(2);
-  const repaired = await audited("--repair", "--wait", "1");
+  const repaired = await audited(home, "--repair", "--wait", "1");
   expect(repaired).toMatchObject({ code: 1, broken: [4, 5, 6], repairs: [] });
   expect(repaired.text).toContain(`${someone.sub}: event`);
   expect(await someone.ok(getBalance)).toMatchObject({ balance: "6.000000000000" });
   await db.credits.run(sql`insert into inbox select * from aside`);
   await db.credits.run(sql`drop table aside`);
-  expect(await audited("--repair", "--wait", "1")).toMatchObject({ code: 0, broken: [], repairs: [] });
+  expect(await audited(home, "--repair", "--wait", "1")).toMatchObject({ code: 0, broken: [], repairs: [] });
 });
 
 test("a database of credits that was set back to an earlier moment gets back what usage and coupons know of since", async () => {
@@ -167,31 +150,14 @@ test("a database of credits that was set back to an earlier moment gets back wha
   await someone.ok(getBalance);
   const becomes = async (balance: string) =>
     until(async () => (await someone.ask(getBalance)).text.includes(`"balance":"${balance}"`), WITHIN_MS);
-  const { database } = rolesOf("credits");
-  const there = new URL(await superuserUrl(home, "credits"));
-  there.pathname = "/postgres";
-  const postgres = openDb({ url: there.href, name: "e2e", poolMax: 1 });
-  const without = async (work: () => Promise<void>) => {
-    await platform.part("credits").stop();
-    await command(`select pg_terminate_backend(pid) from pg_stat_activity where datname = '${database}'`);
-    await work();
-    await platform.part("credits").start();
-    await platform.ready();
-  };
-  const command = async (text: string) => void (await postgres.run({ text, values: [] }));
-  await without(() => command(`create database earlier template ${database}`));
-  for (const cost of ["0.25", "0.5", "0.75"]) await someone.ok(trackUsage, { service: "chat", cost });
-  await redeem(someone);
-  expect(await becomes("5.500000000000")).toBe(true);
-  expect(await audited("--wait", "10")).toMatchObject({ code: 0 });
-
-  await without(async () => {
-    await command(`drop database ${database} with (force)`);
-    await command(`alter database earlier rename to ${database}`);
+  await setBack(own, "credits", async () => {
+    for (const cost of ["0.25", "0.5", "0.75"]) await someone.ok(trackUsage, { service: "chat", cost });
+    await redeem(someone);
+    expect(await becomes("5.500000000000")).toBe(true);
+    expect(await audited(home, "--wait", "10")).toMatchObject({ code: 0 });
   });
-  await postgres.close();
-  expect(await audited("--wait", "1")).toMatchObject({ code: 1, broken: [2, 4, 6] });
-  const { code, repairs } = await audited("--repair", "--wait", "5");
+  expect(await audited(home, "--wait", "1")).toMatchObject({ code: 1, broken: [2, 4, 6] });
+  const { code, repairs } = await audited(home, "--repair", "--wait", "5");
   expect([code, repairs.map(({ of, events }) => [of, events.length])]).toEqual([
     0,
     [

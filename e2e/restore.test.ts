@@ -9,13 +9,13 @@ import { trackUsage } from "@tollbooth/shared/contracts/usage";
 import { openDb, type Db } from "@tollbooth/shared/db";
 import { until } from "@tollbooth/shared/local/condition";
 import { sql } from "@tollbooth/shared/sql";
-import type { Finding } from "../tools/src/books.ts";
-import { OWNERS, rolesOf } from "../tools/src/databases.ts";
+import { OWNERS } from "../tools/src/databases.ts";
 import { dataOf } from "../tools/src/servers.ts";
+import { audited } from "./harness/audited.ts";
 import { becomes } from "./harness/balance.ts";
 import { Person, somebody } from "./harness/person.ts";
-import { openPlatform, superuserUrl } from "./harness/platform.ts";
-import { tool } from "./harness/tool.ts";
+import { openPlatform, serverDb } from "./harness/platform.ts";
+import { setBack } from "./harness/set-back.ts";
 
 const own = await openPlatform("restore");
 const { platform, reach, folder } = own;
@@ -31,10 +31,8 @@ beforeAll(async () => {
   // Postgres runs as another user where we are root.
   await mkdir(archive);
   await chmod(archive, 0o777);
-  const url = new URL(await superuserUrl(folder, "credits"));
-  url.pathname = "/postgres";
   // One connection: a base backup is begun and ended by the same.
-  postgres = openDb({ url: url.href, name: "e2e", poolMax: 1 });
+  postgres = await serverDb(folder);
   await command("alter system set archive_mode = on");
   await command(`alter system set archive_command = 'cp "%p" "${archive}/%f"'`);
   await platform.part("postgres").stop();
@@ -110,16 +108,6 @@ async function startServices(): Promise<void> {
   await platform.ready();
 }
 
-/** The exit code, and the numbers of the invariants that do not hold. */
-async function audited(...args: string[]): Promise<{ code: number; broken: number[]; text: string }> {
-  const { code, out, err } = await tool(folder, "audit", "--json", ...args);
-  if (out === "") throw new Error(err);
-  const told = JSON.parse(out) as Finding[] | { findings: Finding[] };
-  const findings = Array.isArray(told) ? told : told.findings;
-  const broken = findings.filter(({ breaches }) => breaches.length > 0).map(({ invariant }) => invariant);
-  return { code, broken: [...new Set(broken)], text: out };
-}
-
 test(
   "all databases go back to one moment, with an empty broker: the books balance, and what came after can be done again once",
   async () => {
@@ -155,7 +143,7 @@ test(
     await goBackTo(moment);
     await startServices();
     await becomes(someone, "5.375000000000");
-    expect(await audited("--repair", "--wait", "5")).toMatchObject({
+    expect(await audited(folder, "--repair", "--wait", "5")).toMatchObject({
       code: 1,
       broken: [2],
       text: expect.stringContaining(someone.sub) as string,
@@ -171,7 +159,7 @@ test(
     await use("1", "first");
     await someone.refused(redeemCoupon, { code });
     await becomes(someone, "12.250000000000");
-    expect(await audited()).toMatchObject({ code: 0 });
+    expect(await audited(folder)).toMatchObject({ code: 0 });
   },
   LONG_MS,
 );
@@ -180,21 +168,11 @@ test("usage alone that goes back to before what credits knows is named, and no r
   const someone = await Person.of(somebody(), ["user"], reach);
   await someone.ok(trackUsage, { service: "chat", cost: "1" });
   await becomes(someone, "4.000000000000");
-  const { database } = rolesOf("usage");
-  const without = async (work: () => Promise<void>) => {
-    await platform.part("usage").stop();
-    await work();
-    await platform.part("usage").start();
-    await platform.ready();
-  };
-  await without(() => command(`create database earlier template ${database}`));
-  await someone.ok(trackUsage, { service: "chat", cost: "0.5" });
-  await becomes(someone, "3.500000000000");
-  await without(async () => {
-    await command(`drop database ${database} with (force)`);
-    await command(`alter database earlier rename to ${database}`);
+  await setBack(own, "usage", async () => {
+    await someone.ok(trackUsage, { service: "chat", cost: "0.5" });
+    await becomes(someone, "3.500000000000");
   });
-  const { code, broken, text } = await audited("--repair", "--wait", "1");
+  const { code, broken, text } = await audited(folder, "--repair", "--wait", "1");
   expect([code, broken]).toEqual([1, [2]]);
   expect(text).toContain(`${someone.sub}: usage charged 1, credits took 1.5`);
   await becomes(someone, "3.500000000000");

@@ -57,10 +57,10 @@ function namedBy({ operation, method, said, target }: Draft): string | undefined
 /** What cannot be parsed is answered on the bare connection, which is then closed. */
 function isBareRefusal({ status, headers, text }: RawAnswer): boolean {
   if (headers.get("content-type") !== "application/problem+json" || headers.get("connection") !== "close") return false;
-  // Whoever asks by HEAD hears no body.
-  if (text === "") return status === 400 || status === 431;
-  const problem = JSON.parse(text) as { readonly status: number; readonly code: string };
   const codes: Readonly<Record<number, string>> = { 400: "malformed_request", 431: "headers_too_large" };
+  // Whoever asks by HEAD hears no body.
+  if (text === "") return codes[status] !== undefined;
+  const problem = JSON.parse(text) as { readonly status: number; readonly code: string };
   return problem.status === status && codes[status] === problem.code;
 }
 

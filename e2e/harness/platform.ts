@@ -93,6 +93,13 @@ export async function superuserDb(folder: string, owner: Owner): Promise<Db> {
   return openDb({ url: await superuserUrl(folder, owner), name: "e2e", poolMax: 1 });
 }
 
+/** The Postgres of the platform in a folder as its superuser sees it: one connection; the caller closes it. */
+export async function serverDb(folder: string): Promise<Db> {
+  const url = new URL(await superuserUrl(folder, "credits"));
+  url.pathname = "/postgres";
+  return openDb({ url: url.href, name: "e2e", poolMax: 1 });
+}
+
 /** The environment without any setting of our services, except that no OpenRouter is reached. */
 export function unset(): NodeJS.ProcessEnv {
   const known = new Set(Object.keys({ ...coupons, ...credits, ...gateway, ...openrouter, ...usage }));

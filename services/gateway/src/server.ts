@@ -26,7 +26,7 @@ const BOUNDS: Bounds = {
 const KEEP_ALIVE_MS = 65_000;
 /**
  * Connections that wait to be taken while the loop is busy. One more is dropped by the kernel, and its client tries again after
- * 1, 3, 7, 15, 31 s: Node's own 511 made some wait half a minute in a flood that took seconds. Linux cuts it to net.core.somaxconn.
+ * 1, 3, 7, 15, 31 s: floods overflowed Node's own 511. Linux cuts it to net.core.somaxconn.
  */
 const BACKLOG = 4_096;
 /** How long open requests may take to end when the process leaves. */

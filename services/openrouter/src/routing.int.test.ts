@@ -41,6 +41,15 @@ const leftOf = async (userId: string) => {
   ).map((row) => row.state);
 };
 const hurry = () => db.run(sql`update routed_requests set next_at = clock_timestamp() where state <> 'sent'`);
+/** The database, away for the first statements of a kind. */
+function awayFrom(isIt: (text: string) => boolean, outages: number): { away: Db; left: { outages: number } } {
+  const left = { outages };
+  const run: Db["run"] = async (query) => {
+    if (isIt(query.text) && left.outages-- > 0) throw new Fault("unavailable", "the database is away");
+    return db.run(query);
+  };
+  return { away: { ...db, run }, left };
+}
 
 describe("a chat on a user's own key", () => {
   test("is answered in OpenRouter's words, and usage is told what it used", async () => {
@@ -106,36 +115,21 @@ describe("a chat on a user's own key", () => {
 
   test("that was answered while the database was away is kept, and told, as soon as it is back", async () => {
     const { userId } = await connected();
-    let outages = 2;
-    const away: Db = {
-      ...db,
-      run: async (query) => {
-        if (query.text.includes("answered_at =") && outages-- > 0)
-          throw new Fault("unavailable", "the database is away");
-        return db.run(query);
-      },
-    };
+    const { away, left } = awayFrom((text) => text.includes("answered_at ="), 2);
     const asked = routeChat.input.parse({ user_id: userId, request_id: "away", chat: CHAT });
     await route({ ...metering, db: away }, exchanges, asked, { askedBy: "agents", deadlineMs: Date.now() + 10_000 });
     await sweep(metering);
     expect(usage.told.map(({ event_id }) => event_id)).toEqual(["away"]);
-    expect(outages).toBeLessThan(0);
+    expect(left.outages).toBeLessThan(0);
   });
 
   test("that breaks off while the database is away is one of which nobody knows, and is settled by its bill", async () => {
     const { userId } = await connected();
-    let outages = 1;
-    const away: Db = {
-      ...db,
-      run: async (query) => {
-        if (query.text.includes("state = 'sent'") && query.text.includes("set next_at") && outages-- > 0)
-          throw new Fault("unavailable", "the database is away");
-        return db.run(query);
-      },
-    };
+    const isLetGo = (text: string) => text.includes("state = 'sent'") && text.includes("set next_at");
+    const { away, left } = awayFrom(isLetGo, 1);
     const asked = routeChat.input.parse({ user_id: userId, request_id: "broken", chat: { ...CHAT, user: "silent" } });
     await route({ ...metering, db: away }, exchanges, asked, { askedBy: "agents", deadlineMs: Date.now() + 10_000 });
-    expect([outages, await leftOf(userId)]).toEqual([0, ["sent"]]);
+    expect([left.outages, await leftOf(userId)]).toEqual([0, ["sent"]]);
     for (let i = 0; i < 2; i++) {
       await db.run(sql`update routed_requests set next_at = clock_timestamp() where user_id = ${userId}`);
       await sweep(metering);

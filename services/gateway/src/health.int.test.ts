@@ -40,13 +40,15 @@ test("it is ready only when every service answers, and says which does not", asy
   await bus.close();
 });
 
-test("a flood of probes asks the services once", async () => {
+test("a flood of probes asks the services five times a second at most", async () => {
   const { url, service } = await startGateway({ natsUrl });
   let pings = 0;
   service.connection.subscribe("$SRV.PING.credits", { callback: () => pings++ });
   await service.connection.flush();
+  const startedMs = performance.now();
   const answers = await Promise.all(Array.from({ length: 50 }, () => fetch(`${url}/health/ready`)));
+  const tookMs = performance.now() - startedMs;
   expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503]));
   await service.connection.flush();
-  expect(pings).toBe(1);
+  expect(pings).toBeLessThanOrEqual(1 + Math.floor(tookMs / 200));
 });

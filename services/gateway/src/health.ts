@@ -35,7 +35,7 @@ async function ask(bus: Pick<Bus, "connected" | "ping">, services: readonly stri
   return { broker: isConnected ? "up" : "down", ...Object.fromEntries(await Promise.all(answers)) };
 }
 
-/** Asks again only after a while; who comes in between gets the same answer. */
+/** Asks again only a while after it last asked; who comes in between gets the same answer. */
 function kept<T>(fresh: () => Promise<T>): () => Promise<T> {
   let answer: Promise<T> | undefined;
   let untilMs = 0;

@@ -3,13 +3,8 @@ import { defineConfig, type TestProjectConfiguration } from "vitest/config";
 /** No test reaches the real OpenRouter: whatever is not given a fake one has this address, where nobody answers. */
 process.env["OPENROUTER_BASE_URL"] = "http://127.0.0.1:9/api/v1";
 
-/** Packages are read from their sources: no test ever sees a stale dist. */
-const conditions = ["source", "node", "development|production"];
-
 function project(name: string, include: string[], more: object = {}): TestProjectConfiguration {
   return {
-    resolve: { conditions },
-    ssr: { resolve: { conditions } },
     test: { name, include, exclude: ["**/node_modules/**", "**/dist/**", "**/.tollbooth/**"], ...more },
   };
 }

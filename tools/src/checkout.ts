@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The repository's folder. This file is two folders below it, as source and as what was built of it. */
+/** The repository's folder. This file is two folders below it, as source and as a part of what is built. */
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 /** What `npm start` keeps: data, logs, ports and secrets. TOLLBOOTH_HOME puts it elsewhere. */

@@ -140,7 +140,7 @@ test("what npm start, an operator and .env keep is neither committed nor built i
     "package.json",
     "package-lock.json",
     "turbo.json",
-    "tsconfig.base.json",
+    "rolldown.config.ts",
     "packages",
     "services",
     "tools",

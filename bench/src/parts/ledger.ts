@@ -15,7 +15,7 @@ import { sql } from "@tollbooth/shared/sql";
 import { requireChained, requireLawful } from "./balanced.ts";
 import { makeDatabase } from "./postgres.ts";
 
-const MIGRATIONS = fileURLToPath(new URL("../../../services/credits/migrations", import.meta.url));
+const MIGRATIONS = fileURLToPath(new URL("../../services/credits/migrations", import.meta.url));
 /** What the service has where nobody sets it. */
 const POOL_MAX = 10;
 const GRANTED = decimal("1000000");

@@ -1,4 +1,4 @@
-/** Programs beside this file, each in a process of its own: what makes the load takes nothing from what is measured. */
+/** Programs of `parts`, each in a process of its own: what makes the load takes nothing from what is measured. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
@@ -25,6 +25,7 @@ export async function outputOf(program: string, args: readonly string[], env = p
   return said;
 }
 
+/** Seen from what is built of this file, which lies above them. */
 function pathOf(name: string): string {
-  return fileURLToPath(new URL(`${name}.js`, import.meta.url));
+  return fileURLToPath(new URL(`parts/${name}.js`, import.meta.url));
 }

@@ -3,6 +3,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { nkeyAuthenticator, type ConnectionOptions } from "nats";
 import { createUser, fromPublic, fromSeed } from "nkeys.js";
+import { signNatively } from "./ed25519.ts";
+
+signNatively();
 
 export interface KeyPair {
   /** Shown to nobody: whoever has it is the user. */

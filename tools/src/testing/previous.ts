@@ -8,9 +8,17 @@ import { output, succeeds } from "@tollbooth/shared/local/command";
 import { ROOT } from "../checkout.ts";
 import type { Owner } from "../databases.ts";
 
-/** A commit, and the number of the last migration that it knows of each database. */
-export const PREVIOUS: { readonly commit: string; readonly migrations: Readonly<Record<Owner, string>> } = {
+interface Version {
+  readonly commit: string;
+  /** A program of node_modules, and its arguments, by which it was built in its own folder. */
+  readonly build: readonly [program: string, ...args: string[]];
+  /** The number of the last migration that it knows of each database. */
+  readonly migrations: Readonly<Record<Owner, string>>;
+}
+
+export const PREVIOUS: Version = {
   commit: "d819ccff1ac9e7aefd9cad9eae0874b1adb5f4a8",
+  build: ["tsc", "-b", "tools/tsconfig.build.json"],
   migrations: { credits: "0008", usage: "0008", coupons: "0005", openrouter: "0009" },
 };
 
@@ -19,7 +27,8 @@ const BUILT_WITHIN_MS = 120_000;
 
 /** The folder of that version, built; undefined where this clone does not have its commit. It is made once a checkout. */
 export async function previousCheckout(): Promise<string | undefined> {
-  const { commit } = PREVIOUS;
+  const { commit, build } = PREVIOUS;
+  const [program, ...args] = build;
   const folder = join(ROOT, ".tollbooth/previous", commit);
   if (await isThere(folder)) return folder;
   if (!(await succeeds(["git", "-C", ROOT, "cat-file", "-e", `${commit}^{commit}`]))) return undefined;
@@ -31,8 +40,7 @@ export async function previousCheckout(): Promise<string | undefined> {
   await output(["tar", "-xf", archive, "-C", draft]);
   await rm(archive);
   await linkPackages(draft);
-  const tsc = join(ROOT, "node_modules/.bin/tsc");
-  await output([tsc, "-b", join(draft, "tools/tsconfig.build.json")], { timeoutMs: BUILT_WITHIN_MS });
+  await output([join(ROOT, "node_modules/.bin", program), ...args], { cwd: draft, timeoutMs: BUILT_WITHIN_MS });
   await rename(draft, folder);
   return folder;
 }

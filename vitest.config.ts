@@ -45,7 +45,7 @@ export default defineConfig({
       project("platforms", [OWN], { maxWorkers: 2, testTimeout: 60_000, hookTimeout: 120_000 }),
       project("faults", ["faults/**/*.test.ts"], {
         exclude: ["**/node_modules/**", ...LONG],
-        maxWorkers: 3,
+        maxWorkers: 2,
         testTimeout: 180_000,
         hookTimeout: 120_000,
       }),

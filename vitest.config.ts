@@ -16,6 +16,7 @@ const servers = "packages/shared/src/testing/setup.ts";
 /** Stories that hurt, watch or set up a platform have one of their own each; the others share one, one after the other. */
 const OWN =
   "e2e/{byok,demo,dlq,fuzz,given-servers,keys,lifecycle,permissions,prices,proxy,proxy-answers,recorded,repair,restore,start,tools,trace,watch}.test.ts";
+const PREPARED = "e2e/harness/prepared.ts";
 /** Too long for every change: it is run by name, `npx vitest run --project long`. */
 const LONG = ["faults/upgrade.test.ts"];
 const rooms = "{packages,services,tools}/**/src/**";
@@ -42,16 +43,22 @@ export default defineConfig({
         hookTimeout: 120_000,
       }),
       // Each file has a platform of its own, and mostly waits.
-      project("platforms", [OWN], { maxWorkers: 2, testTimeout: 60_000, hookTimeout: 120_000 }),
+      project("platforms", [OWN], {
+        globalSetup: PREPARED,
+        maxWorkers: 2,
+        testTimeout: 60_000,
+        hookTimeout: 120_000,
+      }),
       project("faults", ["faults/**/*.test.ts"], {
+        globalSetup: PREPARED,
         exclude: ["**/node_modules/**", ...LONG],
         maxWorkers: 2,
         testTimeout: 180_000,
         hookTimeout: 120_000,
       }),
-      project("long", LONG, { maxWorkers: 1, testTimeout: 600_000, hookTimeout: 120_000 }),
+      project("long", LONG, { globalSetup: PREPARED, maxWorkers: 1, testTimeout: 600_000, hookTimeout: 120_000 }),
       // For as long as it is asked for: npm run test:faults.
-      project("siege", ["faults/siege.run.ts"]),
+      project("siege", ["faults/siege.run.ts"], { globalSetup: PREPARED }),
     ],
   },
 });

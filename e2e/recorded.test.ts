@@ -81,15 +81,19 @@ describe.runIf(areThere)("what was recorded", () => {
     server.close();
   });
 
-  test.each(answered)("is charged what it cost and the markup, to the last digit: $name", async (exchange) => {
-    const { user, status } = await ask(exchange);
-    expect(status).toBe(200);
-    const isEnded = async () => ((await user.ok(getBalance)) as { held: string }).held === print(ZERO);
-    expect(await until(isEnded, WITHIN_MS)).toBe(true);
-    const charges = await user.ok(listTransactions, { transaction_type: "usage" });
-    const wanted = chargeOf(exchange);
-    expect(charges.map(({ amount }) => amount)).toEqual(wanted.isZero() ? [] : [print(wanted.neg())]);
-  });
+  // Several at a time; refusals one by one, because many at once would look like an OpenRouter that is down.
+  test.concurrent.each(answered)(
+    "is charged what it cost and the markup, to the last digit: $name",
+    async (exchange) => {
+      const { user, status } = await ask(exchange);
+      expect(status).toBe(200);
+      const isEnded = async () => ((await user.ok(getBalance)) as { held: string }).held === print(ZERO);
+      expect(await until(isEnded, WITHIN_MS)).toBe(true);
+      const charges = await user.ok(listTransactions, { transaction_type: "usage" });
+      const wanted = chargeOf(exchange);
+      expect(charges.map(({ amount }) => amount)).toEqual(wanted.isZero() ? [] : [print(wanted.neg())]);
+    },
+  );
 
   test.each(refused)("is passed on as a refusal, and nothing is charged or held: $name", async (exchange) => {
     const { user, status } = await ask(exchange);

@@ -15,6 +15,7 @@ import { brokersOf, type Broker } from "../tools/src/servers.ts";
 import { logOf, type Service } from "../tools/src/service.ts";
 import { refusalsIn } from "../tools/src/testing/refusals.ts";
 import type { Books } from "../tools/src/reconcile.ts";
+import { beginPrepared } from "../e2e/harness/prepared.ts";
 import { Line } from "./line.ts";
 import { Provider } from "./provider.ts";
 import { Tape } from "./tape.ts";
@@ -68,6 +69,7 @@ export class World {
     const folder = await mkdtemp(join(tmpdir(), "tollbooth-faults-"));
     // Postgres may run as another user, who has to get to its data.
     await chmod(folder, 0o755);
+    await beginPrepared(folder);
     const said: string[] = [];
     const provider = await Provider.open();
     const env: NodeJS.ProcessEnv = { ...process.env, ...SETTINGS, ...provider.settings, ...settings };

@@ -11,14 +11,15 @@ import { fileURLToPath } from "node:url";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const BIN = join(ROOT, "node_modules/.bin");
 const STATIC = ["lint", "format", "types", "dead"];
-const SUITES = { check: ["unit"], test: ["unit", "integration", "e2e", "platforms", "faults"] };
+/** Those of a row are run together, so that no processor waits for the last test of each. */
+const SUITES = { check: [["unit"]], test: [["unit", "integration"], ["e2e"], ["platforms", "faults"]] };
 
 /** Runs all gates of a set, also after one has failed, and answers the exit code. Arguments go to vitest. */
 export async function runGates(set, args) {
   const tally = { passed: 0, failed: 0, skipped: 0 };
   const failures = [];
   for (const gate of set === "test" ? [...STATIC, "build"] : STATIC) await staticGate(gate, tally, failures);
-  for (const suite of SUITES[set]) await testSuite(suite, args, tally, failures);
+  for (const suites of SUITES[set]) await testSuites(suites, args, tally, failures);
   const skipped = tally.skipped > 0 ? `, ${tally.skipped} skipped` : "";
   // Once more at the end, where whoever has only the end of a long output finds them.
   for (const failure of failures) console.log(`FAILED  ${failure}`);
@@ -40,19 +41,20 @@ async function staticGate(gate, tally, failures) {
   }
 }
 
-async function testSuite(suite, args, tally, failures) {
+async function testSuites(suites, args, tally, failures) {
   const folder = await mkdtemp(join(tmpdir(), "tollbooth-report-"));
   const file = join(folder, "report.json");
   // A suite without tests is broken, unless somebody asked for some tests only.
   const some = args.length > 0 ? ["--passWithNoTests", ...args] : [];
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
-  const { code } = await run("vitest", ["run", "--project", suite, ...reporters, ...some], "show");
+  const projects = suites.map((suite) => `--project=${suite}`);
+  const { code } = await run("vitest", ["run", ...projects, ...reporters, ...some], "show");
   const report = await readFile(file, "utf8").then(JSON.parse, () => undefined);
   await rm(folder, { recursive: true });
   const counts = count(report);
   // A run that failed without a failed test (a set-up, an unhandled error) is a failure all the same.
   if (code !== 0 && counts.failed === 0) counts.failed = 1;
-  if (counts.failed > 0) failures.push(...namesOfFailed(suite, report));
+  if (counts.failed > 0) failures.push(...namesOfFailed(report, suites));
   for (const kind of Object.keys(tally)) tally[kind] += counts[kind];
 }
 
@@ -67,15 +69,15 @@ function count(report) {
   };
 }
 
-/** The failed tests' names and why, and the suite's own where none has failed. */
-function namesOfFailed(suite, report) {
+/** The failed tests' names and why, and the suites' own where none has failed. */
+function namesOfFailed(report, suites) {
   const names = (report?.testResults ?? []).flatMap(({ name, status, message, assertionResults }) => {
-    const file = `${suite} ${relative(ROOT, name)}`;
+    const file = relative(ROOT, name);
     const failed = assertionResults.filter((each) => each.status === "failed");
     if (status === "failed" && failed.length === 0) return [`${file}: ${message}`];
     return failed.map((each) => `${file} > ${each.fullName}: ${each.failureMessages[0]?.split("\n")[0]}`);
   });
-  return names.length > 0 ? names : [`${suite}: its words are above`];
+  return names.length > 0 ? names : [`${suites.join(", ")}: the words are above`];
 }
 
 async function run(program, args, output) {

@@ -8,6 +8,7 @@ export interface Audited {
   readonly code: number;
   /** The numbers of the invariants that do not hold. */
   readonly broken: readonly number[];
+  readonly findings: readonly Finding[];
   readonly repairs: readonly Repair[];
   readonly text: string;
 }
@@ -18,6 +19,11 @@ export async function audited(home: string, ...args: string[]): Promise<Audited>
   if (out === "") throw new Error(err);
   const told = JSON.parse(out) as Finding[] | { repairs: Repair[]; findings: Finding[] };
   const { repairs, findings } = Array.isArray(told) ? { repairs: [], findings: told } : told;
-  const broken = findings.filter(({ breaches }) => breaches.length > 0).map(({ invariant }) => invariant);
-  return { code, broken: [...new Set(broken)], repairs, text: out };
+  return { code, broken: brokenIn(findings), findings, repairs, text: out };
+}
+
+/** The numbers of the invariants that do not hold; where a text is given, of those that name it where they do not. */
+export function brokenIn(findings: readonly Finding[], named = ""): number[] {
+  const broken = findings.filter(({ breaches }) => breaches.some((breach) => breach.includes(named)));
+  return [...new Set(broken.map(({ invariant }) => invariant))];
 }

@@ -16,6 +16,7 @@ import { Platform } from "../../tools/src/platform.ts";
 import { dataOf } from "../../tools/src/servers.ts";
 import { logOf } from "../../tools/src/service.ts";
 import { refusalsIn } from "../../tools/src/testing/refusals.ts";
+import { beginPrepared } from "./prepared.ts";
 
 /** What a test needs to talk to a platform. */
 export interface Reach {
@@ -44,7 +45,20 @@ export interface Own {
 
 /** Starts a platform with these settings; the environment's own settings of our services mean nothing to it. */
 export async function openPlatform(name: string, env: NodeJS.ProcessEnv = {}): Promise<Own> {
-  const { folder, remove } = await testFolder(name);
+  return openIn(await testFolder(name), env, beginPrepared);
+}
+
+/** The same from nothing: before a run of tests none of its databases is prepared. */
+export async function openFirstPlatform(name: string, env: NodeJS.ProcessEnv): Promise<Own> {
+  return openIn(await testFolder(name), env, async () => {});
+}
+
+async function openIn(
+  { folder, remove }: Awaited<ReturnType<typeof testFolder>>,
+  env: NodeJS.ProcessEnv,
+  begin: (folder: string) => Promise<void>,
+): Promise<Own> {
+  await begin(folder);
   const broker = await otherBroker();
   const fake = await startFakeOpenRouter();
   const settings = {

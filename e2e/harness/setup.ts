@@ -1,7 +1,7 @@
 /** Runs once before the end-to-end tests: one platform for all of them. */
 import type { TestProject } from "vitest/node";
 import { freePort } from "@tollbooth/shared/local/ports";
-import { openPlatform, type Reach } from "./platform.ts";
+import { openFirstPlatform, type Reach } from "./platform.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -22,7 +22,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
     `${name.toUpperCase()}_METRICS_PORT`,
     String(port),
   ]);
-  const own = await openPlatform("e2e", { LOG_LEVEL: "warn", ...(Object.fromEntries(ports) as NodeJS.ProcessEnv) });
+  const own = await openFirstPlatform("e2e", {
+    LOG_LEVEL: "warn",
+    ...(Object.fromEntries(ports) as NodeJS.ProcessEnv),
+  });
   project.provide("platform", own.reach);
   project.provide("metricsPorts", metricsPorts);
   return () => own.close();

@@ -43,13 +43,7 @@ export default defineConfig({
         hookTimeout: 120_000,
       }),
       // Each file has a platform of its own, and mostly waits.
-      project("platforms", [OWN], {
-        globalSetup: PREPARED,
-        maxWorkers: 2,
-        testTimeout: 60_000,
-        hookTimeout: 120_000,
-      }),
-      project("faults", ["faults/**/*.test.ts"], {
+      project("platforms", [OWN, "faults/**/*.test.ts"], {
         globalSetup: PREPARED,
         exclude: ["**/node_modules/**", ...LONG],
         maxWorkers: 2,

@@ -12,7 +12,7 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const BIN = join(ROOT, "node_modules/.bin");
 const STATIC = ["lint", "format", "types", "dead"];
 /** Those of a row are run together, so that no processor waits for the last test of each. */
-const SUITES = { check: [["unit"]], test: [["unit", "integration"], ["e2e"], ["platforms", "faults"]] };
+const SUITES = { check: [["unit"]], test: [["unit", "integration"], ["e2e"], ["platforms"]] };
 
 /** Runs all gates of a set, also after one has failed, and answers the exit code. Arguments go to vitest. */
 export async function runGates(set, args) {

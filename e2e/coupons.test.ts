@@ -114,6 +114,15 @@ test("who guesses codes is made to wait, whoever knows one is not", async () => 
   expect((await (await newUser()).ask(redeemCoupon, { code })).status).toBe(200);
 });
 
+test("an admin redeems for many users at once, whatever codes some of them guess", async () => {
+  const code = await coupon("credit_bonus", "1");
+  const users = await Promise.all(Array.from({ length: 20 }, newUser));
+  const asked = (given: (user_id: string) => object) =>
+    statuses(users.map(async ({ sub }) => root.ask(redeemCoupon, given(sub))));
+  expect(count(await asked((user_id) => ({ code: somebody("guess"), user_id })), "not_found")).toBe(20);
+  expect(count(await asked((user_id) => ({ code, user_id })), "ok")).toBe(20);
+});
+
 test("bad coupons are refused with the field that is wrong", async () => {
   const wrong = async (more: object) =>
     (await root.refused(createCoupon, { coupon_type: "credit_bonus", value: "1", ...more })).errors?.map(

@@ -9,6 +9,7 @@ import { Fault } from "@tollbooth/shared/fault";
 import { mayAsk, type Reply } from "@tollbooth/shared/handler";
 import { InHand } from "@tollbooth/shared/in-hand";
 import { requestsInHand } from "@tollbooth/shared/metrics";
+import { isTrusted } from "./door.ts";
 import { idempotencyKey } from "./idempotency.ts";
 import type { Guesses } from "./guesses.ts";
 import { bodyReader, pathOf, queryInput, queryOf } from "./input.ts";
@@ -95,7 +96,7 @@ async function forward(
     ...(caller !== undefined && { caller }),
     ...(key !== undefined && { idempotencyKey: key }),
   };
-  const guesser = command.guessable === true ? caller?.sub : undefined;
+  const guesser = command.guessable === true && caller !== undefined && !isTrusted(caller) ? caller.sub : undefined;
   const look = () => {
     // Whoever takes his time over his body has taken nobody's place.
     requireRoom(value);

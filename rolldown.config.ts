@@ -2,25 +2,28 @@
  * How programs are built: each with all that it needs, in few files. Its modules one by one would take twice as long to load.
  * `npm run build` runs this in the folder of each package that has programs.
  */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { defineConfig, type Plugin } from "rolldown";
 
-/** Of the packages that are more than their `main`. */
+/** Processes beside a bench. */
 // prettier-ignore
-const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
-  tools: [
-    "audit", "contracts", "database-doc", "demo", "dlq", "explain", "fake-openrouter", "keys", "migrate", "prices", "reporter",
-    "rotate-keys", "start", "stop", "streams", "token", "trace", "verify",
-  ],
-  bench: [
-    "ingest", "latency", "ledger", "mutants", "proxy", "reads", "report", "rest", "shed", "soak",
-    "parts/clients", "parts/echo", "parts/fake", "parts/flood", "parts/load", "parts/reports", "parts/streams",
-  ],
+const PARTS = ["parts/clients", "parts/echo", "parts/fake", "parts/flood", "parts/load", "parts/reports", "parts/streams"];
+
+/** The programs of the packages that are more than their `main`. */
+const PROGRAMS: Readonly<Record<string, () => readonly string[]>> = {
+  tools: () => {
+    const { scripts } = JSON.parse(readFileSync("../package.json", "utf8")) as { scripts: object };
+    return Object.keys(scripts).filter((name) => existsSync(`src/${name}.ts`));
+  },
+  bench: () => [...readdirSync("src").flatMap((file) => /^(.+)\.ts$/.exec(file)?.[1] ?? []), ...PARTS],
 };
-const programs = PROGRAMS[basename(process.cwd())];
+const programs = PROGRAMS[basename(process.cwd())]?.();
 
 /** A service's libraries are a file of their own, without a source map: Node would read it at every start, for 0.4 s. */
 const LIBRARIES = "libraries";
+/** All but what brings spans to a collector, which is loaded where there is one. */
+const LIBRARY = /node_modules\/(?!@opentelemetry\/(?:core|exporter|otlp|resources|sdk))/;
 const withoutItsMap: Plugin = {
   name: "without-its-map",
   generateBundle(_options, bundle) {
@@ -31,8 +34,8 @@ const withoutItsMap: Plugin = {
 export default defineConfig({
   input: Object.fromEntries((programs ?? ["main"]).map((name) => [name, `src/${name}.ts`])),
   platform: "node",
-  // pg does without its own; what brings spans to a collector is loaded where there is one.
-  external: ["pg-native", /^@opentelemetry\/(exporter|resources|sdk)/],
+  // Where it is not there, pg does without.
+  external: ["pg-native"],
   // Nothing is left out: what looks as if it did nothing may throw, as decodeURIComponent does.
   treeshake: false,
   plugins: [withoutItsMap],
@@ -42,6 +45,6 @@ export default defineConfig({
     sourcemap: true,
     minify: false,
     chunkFileNames: "[name].js",
-    ...(programs === undefined && { codeSplitting: { groups: [{ name: LIBRARIES, test: /node_modules/ }] } }),
+    ...(programs === undefined && { codeSplitting: { groups: [{ name: LIBRARIES, test: LIBRARY }] } }),
   },
 });

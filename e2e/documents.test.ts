@@ -33,6 +33,12 @@ test("what is built holds neither a test nor a secret", () => {
   expect(built.filter((file) => /\.test\.|\.nk$|\.env|kept\.json|\.pem$/.test(file))).toEqual([]);
   const secret =
     /-----BEGIN [A-Z ]*PRIVATE KEY-----(?:\s|\\n)*[\w+/]{40}|\bS[UANO][A-Z2-7]{56}\b|\beyJ[\w-]{10,}\.eyJ|\bsk-or-v1-[0-9a-f]{64}/;
-  const told = built.filter((file) => /\.(js|json)$/.test(file) && secret.test(readFileSync(join(ROOT, file), "utf8")));
+  const told = built.filter((file) => /\.(js|map)$/.test(file) && secret.test(readFileSync(join(ROOT, file), "utf8")));
   expect(told).toEqual([]);
+  const sources = built.flatMap((file) => {
+    if (!file.endsWith(".map")) return [];
+    return (JSON.parse(readFileSync(join(ROOT, file), "utf8")) as { sources: string[] }).sources;
+  });
+  expect(sources).toContainEqual(expect.stringMatching(/src\/main\.ts$/));
+  expect(sources.filter((path) => /\.test\.|src\/testing\//.test(path))).toEqual([]);
 });

@@ -24,8 +24,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const kept = await openKept(folder, await freePort(), 0);
   const files = { dataDir: dataOf(folder), logFile: logOf("postgres", folder) };
   const postgres = await startPostgres({ ...files, port: kept.postgresPort, fsync: false });
-  await makeDatabases(postgres.url(), passwordsOf(kept));
-  await postgres.stop();
+  try {
+    await makeDatabases(postgres.url(), passwordsOf(kept));
+  } finally {
+    await postgres.stop();
+  }
   project.provide("prepared", folder);
   return remove;
 }

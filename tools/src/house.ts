@@ -85,7 +85,7 @@ export const IMPURE =
 export const OWNERS: Readonly<Record<string, RegExp>> = {
   "pg": /^packages\/shared\/src\/db\.ts$/,
   "nats": /^packages\/shared\/src\/(bus|nkeys|serve|wire|streams|consumer)\.ts$/,
-  "nkeys.js": /^packages\/shared\/src\/(nkeys|ed25519|ed25519\.test)\.ts$/,
+  "nkeys.js": /^packages\/shared\/src\/(nkeys|ed25519)\.ts$/,
   "decimal.js": /^packages\/shared\/src\/money\.ts$/,
   "@opentelemetry/": /^packages\/shared\/src\/(telemetry|exporter)\.ts$/,
   "prom-client": /^packages\/shared\/src\/metrics\.ts$/,

@@ -33,7 +33,7 @@ export interface Command<I extends z.ZodType = z.ZodType, O extends z.ZodType = 
   readonly output: O;
   /** The refusals of its own, beyond those that every command has. */
   readonly faults: readonly FaultCode[];
-  /** What it names may be guessed: a user who asks for many that do not exist is slowed down. */
+  /** What it names may be guessed: who asks for many that do not exist is slowed down, but for admins. */
   readonly guessable?: boolean;
   /** Largest request body in bytes, where it is not the usual 100 KB. */
   readonly bodyMaxBytes?: number;

@@ -1,4 +1,4 @@
-/** Names that can be guessed: a user who asks for too many that do not exist is made to wait. */
+/** Names that can be guessed: who asks for too many that do not exist is made to wait. Admins know them all. */
 import { RateLimiterMemory } from "rate-limiter-flexible";
 import { Fault } from "@tollbooth/shared/fault";
 import { rateLimited } from "@tollbooth/shared/metrics";

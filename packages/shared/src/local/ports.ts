@@ -1,4 +1,5 @@
 /** Ports of this machine: which are free, and who holds the others. */
+import { randomInt } from "node:crypto";
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 
@@ -6,14 +7,10 @@ import { connect, createServer } from "node:net";
 const LOWEST = 20_000;
 const PORTS = 12_000;
 const TRIES = 100;
-/**
- * A port is taken some seconds after it was found. So a process finds none twice, and begins where others do not: processes
- * whose ids are neighbours have this many ports between them.
- */
-const APART = 64;
-let next = process.pid * APART;
+/** A port is taken some seconds after it was found: a process goes on from the last, so that it does not find one twice. */
+let next = randomInt(PORTS);
 
-/** A port that nobody listens on now, and that was not found before. Throws where none is found in 100 tries. */
+/** A port that nobody listens on now, and that was not the answer lately. Throws where none is found in 100 tries. */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < TRIES; attempt++) {
     const port = LOWEST + (next++ % PORTS);

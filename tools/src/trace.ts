@@ -33,7 +33,9 @@ interface Held {
 const held = new Map<string, Held>();
 
 const receiver = await receiveSpans(port, hear).catch((error: Error) => command.error(error.message));
-console.error(`Receiving spans at ${receiver.url}; Ctrl-C ends it.`);
+console.error(
+  `Receiving spans at ${receiver.url} from whatever is started with OTEL_EXPORTER_OTLP_ENDPOINT=${receiver.url}; Ctrl-C ends it.`,
+);
 const looking = setInterval(() => tellUntil(performance.now() - WHOLE_AFTER_MS), LOOK_EVERY_MS);
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void end());
 

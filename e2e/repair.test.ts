@@ -83,43 +83,44 @@ const harms: readonly Harm[] = [
 ];
 
 describe("of what is lost between the services", () => {
-  let victims: readonly (Harm & { readonly someone: Person; readonly id: string })[];
+  /** With each one's journal after the first repair. */
+  let victims: readonly (Harm & { readonly someone: Person; readonly id: string; readonly lines: unknown })[];
   let before: Audited;
   let mended: Audited;
   let again: Audited;
-  /** Each one's journal after the first repair. */
-  const linesOf = new Map<string, unknown>();
 
   /** Of five people, one after the other; then one audit and one repair of it all. */
   beforeAll(async () => {
-    const people = await Promise.all(harms.map(async () => Person.of(somebody(), ["user"], reach)));
-    for (const someone of people) await someone.ok(getBalance);
+    const people = await Promise.all(
+      harms.map(async (each) => ({ ...each, someone: await Person.of(somebody(), ["user"], reach) })),
+    );
+    for (const { someone } of people) await someone.ok(getBalance);
     await platform.part("credits").stop();
     const hurt = [];
-    for (const [i, each] of harms.entries()) {
-      const someone = people[i] as Person;
+    for (const { someone, ...each } of people) {
       const id = await unheard(each.of, () => each.act(someone));
       hurt.push({ ...each, someone, id });
     }
     for (const { of, harm, id } of hurt) expect(await db[of].run(harm(id))).toBe(1);
-    victims = hurt;
     await forgotten();
     before = await audited(home, "--wait", "1");
     mended = await audited(home, "--repair", "--wait", "3");
-    for (const { name, someone } of hurt) linesOf.set(name, await someone.ok(listTransactions));
+    victims = await Promise.all(
+      hurt.map(async (each) => ({ ...each, lines: await each.someone.ok(listTransactions) })),
+    );
     again = await audited(home, "--repair", "--wait", "3");
   });
 
   test.each(harms)("$name: the audit names it, a repair mends it once, a second one does nothing", async ({ name }) => {
     const victim = victims.find((each) => each.name === name);
     if (victim === undefined) throw new Error(`${name} was not done`);
-    const { someone, id, of, did, broken, balance } = victim;
+    const { someone, id, of, did, broken, balance, lines } = victim;
     const names = [someone.sub, id].flatMap((text) => brokenIn(before.findings, text));
     expect([...new Set(names)].toSorted((a, b) => a - b)).toEqual(broken);
     const repairs = mended.repairs.filter(({ events }) => events.includes(id));
     expect(repairs.map((repair) => [repair.of, repair.did])).toEqual([[of, did]]);
     expect(await someone.ok(getBalance)).toMatchObject({ balance });
-    expect(await someone.ok(listTransactions)).toEqual(linesOf.get(name));
+    expect(await someone.ok(listTransactions)).toEqual(lines);
   });
 
   test("nothing else is mended, and nothing twice", () => {

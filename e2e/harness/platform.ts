@@ -43,21 +43,16 @@ export interface Own {
   close(): Promise<void>;
 }
 
-/** Starts a platform with these settings; the environment's own settings of our services mean nothing to it. */
-export async function openPlatform(name: string, env: NodeJS.ProcessEnv = {}): Promise<Own> {
-  return openIn(await testFolder(name), env, beginPrepared);
-}
-
-/** The same from nothing: before a run of tests none of its databases is prepared. */
-export async function openFirstPlatform(name: string, env: NodeJS.ProcessEnv): Promise<Own> {
-  return openIn(await testFolder(name), env, async () => {});
-}
-
-async function openIn(
-  { folder, remove }: Awaited<ReturnType<typeof testFolder>>,
-  env: NodeJS.ProcessEnv,
-  begin: (folder: string) => Promise<void>,
+/**
+ * Starts a platform with these settings; the environment's own settings of our services mean nothing to it. It finds what
+ * `begin` puts into its folder: databases that are made already, where nothing else is said.
+ */
+export async function openPlatform(
+  name: string,
+  env: NodeJS.ProcessEnv = {},
+  begin: (folder: string) => Promise<void> = beginPrepared,
 ): Promise<Own> {
+  const { folder, remove } = await testFolder(name);
   await begin(folder);
   const broker = await otherBroker();
   const fake = await startFakeOpenRouter();

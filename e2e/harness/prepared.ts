@@ -1,13 +1,11 @@
 /** The databases that the first start of a platform makes, made once for a run of tests: other platforms begin with a copy. */
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { inject } from "vitest";
 import type { TestProject } from "vitest/node";
 import { output } from "@tollbooth/shared/local/command";
 import { freePort } from "@tollbooth/shared/local/ports";
 import { startPostgres } from "@tollbooth/shared/local/postgres";
 import { testFolder } from "@tollbooth/shared/testing/find";
-import { openKept, passwordsOf, readKept } from "../../tools/src/kept.ts";
+import { openKept, passwordsOf, readKept, writeKept } from "../../tools/src/kept.ts";
 import { makeDatabases } from "../../tools/src/roles.ts";
 import { dataOf } from "../../tools/src/servers.ts";
 import { logOf } from "../../tools/src/service.ts";
@@ -38,7 +36,8 @@ export async function beginPrepared(folder: string): Promise<void> {
   const prepared = inject("prepared");
   // Of 2,400 files: node:fs takes five times as long.
   await output(["cp", "-R", dataOf(prepared), `${dataOf(prepared)}.password`, folder]);
+  const kept = await readKept(prepared);
+  if (kept === undefined) throw new Error(`nothing is kept in ${prepared}`);
   const ports = { postgresPort: await freePort(), natsPort: await freePort(), secondGatewayPort: await freePort() };
-  const kept = { ...(await readKept(prepared)), ...ports };
-  await writeFile(join(folder, "kept.json"), JSON.stringify(kept), { mode: 0o600 });
+  await writeKept(folder, { ...kept, ...ports });
 }

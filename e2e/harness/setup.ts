@@ -1,7 +1,7 @@
 /** Runs once before the end-to-end tests: one platform for all of them. */
 import type { TestProject } from "vitest/node";
 import { freePort } from "@tollbooth/shared/local/ports";
-import { openFirstPlatform, type Reach } from "./platform.ts";
+import { openPlatform, type Reach } from "./platform.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -22,10 +22,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
     `${name.toUpperCase()}_METRICS_PORT`,
     String(port),
   ]);
-  const own = await openFirstPlatform("e2e", {
-    LOG_LEVEL: "warn",
-    ...(Object.fromEntries(ports) as NodeJS.ProcessEnv),
-  });
+  const env = { LOG_LEVEL: "warn", ...(Object.fromEntries(ports) as NodeJS.ProcessEnv) };
+  // From nothing: no test's databases are prepared yet.
+  const own = await openPlatform("e2e", env, async () => {});
   project.provide("platform", own.reach);
   project.provide("metricsPorts", metricsPorts);
   return () => own.close();

@@ -67,11 +67,16 @@ export async function openKept(folder: string, gatewayPort: number, clusterSize:
     jwtSecret: before?.jwtSecret ?? `${DEVELOPMENT}${secret()}`,
     vaultKeys: before?.vaultKeys ?? `${DEVELOPMENT}1:${secret()}=`,
   };
+  await writeKept(folder, kept);
+  return kept;
+}
+
+/** Writes what a folder keeps: whole, or not at all. */
+export async function writeKept(folder: string, kept: Kept): Promise<void> {
   await mkdir(folder, { recursive: true });
   const draft = `${fileOf(folder)}.draft`;
   await writeFile(draft, `${JSON.stringify(kept, undefined, 2)}\n`, { mode: 0o600 });
   await rename(draft, fileOf(folder));
-  return kept;
 }
 
 /** What the folder keeps; undefined where no platform ran in it yet. Throws one sentence where the file is damaged. */

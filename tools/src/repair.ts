@@ -89,10 +89,10 @@ async function refused(db: Db, streams: Streams): Promise<string[]> {
 }
 
 /** The confirmer's own round, now: what it finds lost for certain is due at once or after its usual wait. */
-async function lost(db: Db, streams: Streams, bus: Bus): Promise<string[]> {
+async function lost(db: Db, streams: Streams, bus: Bus): Promise<readonly string[]> {
   const session = await db.session();
   try {
-    return await confirm(session, streams, bus);
+    return (await confirm(session, streams, bus)).lost;
   } finally {
     await session.close();
   }

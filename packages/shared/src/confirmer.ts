@@ -33,17 +33,32 @@ interface View {
   readonly ackFloor: number;
 }
 
-/**
- * One round over all streams of which this outbox may hold events; answers the events that it made due again. Throws where
- * a question failed: nothing is decided then.
- */
-export async function confirm(session: Session, streams: Streams, bus: Bus): Promise<string[]> {
+/** What a round found. */
+export interface Confirmed {
+  /** Whether anything had been published that was not confirmed before. */
+  readonly waited: boolean;
+  /** The events that it made due again. */
+  readonly lost: readonly string[];
+}
+
+/** One round over all streams of which this outbox may hold events. Throws where a question failed: nothing is decided then. */
+export async function confirm(session: Session, streams: Streams, bus: Bus): Promise<Confirmed> {
   const lost: string[] = [];
+  let waited = false;
   for (const stream of Object.values<Stream>(allStreams)) {
-    if (stream.confirmedBy !== undefined)
-      lost.push(...(await confirmStream(session, streams, bus, stream, stream.confirmedBy)));
+    if (stream.confirmedBy === undefined || !(await isWaiting(session, stream))) continue;
+    waited = true;
+    lost.push(...(await confirmStream(session, streams, bus, stream, stream.confirmedBy)));
   }
-  return lost;
+  return { waited, lost };
+}
+
+async function isWaiting(session: Session, { subjects }: Stream): Promise<boolean> {
+  const { waits } = await session.one(
+    z.object({ waits: z.boolean() }),
+    sql`select exists (select from outbox where published_at is not null and subject = any(${subjects})) as waits`,
+  );
+  return waits;
 }
 
 async function confirmStream(
@@ -53,11 +68,6 @@ async function confirmStream(
   stream: Stream,
   by: NonNullable<Stream["confirmedBy"]>,
 ): Promise<string[]> {
-  const { isWaiting } = await session.one(
-    z.object({ isWaiting: z.boolean() }),
-    sql`select exists (select from outbox where published_at is not null and subject = any(${stream.subjects})) as "isWaiting"`,
-  );
-  if (!isWaiting) return [];
   // The order matters: first how far the consumer is, then what it applied. Whatever it finished in between is confirmed.
   const view = await look(session, streams, stream.name, by.durable);
   if (view === undefined) return [];

@@ -1,7 +1,7 @@
-/** Everything that makes a service's facts leave and its keys be forgotten in time: started once by its main.ts. */
+/** What makes a service's facts leave, and its keys be forgotten in time: started once by its main.ts. */
 import type { Bus } from "./bus.ts";
 import { confirm } from "./confirmer.ts";
-import type { Db } from "./db.ts";
+import type { Db, Session } from "./db.ts";
 import { watchLetters } from "./dead-letters.ts";
 import { forgetAnswers } from "./idempotency.ts";
 import { forgetEvents } from "./inbox.ts";
@@ -12,12 +12,15 @@ import { Lease, relayDue } from "./relay.ts";
 import type { Shutdown } from "./shutdown.ts";
 import type { Streams } from "./streams.ts";
 
-export interface DeliveryOptions {
+export interface ForgettingOptions {
   readonly db: Db;
-  readonly bus: Bus;
-  readonly streams: Streams;
   readonly log: Log;
   readonly shutdown: Shutdown;
+}
+
+export interface DeliveryOptions extends ForgettingOptions {
+  readonly bus: Bus;
+  readonly streams: Streams;
 }
 
 const RELAY_POLL_MS = 250;
@@ -26,31 +29,50 @@ const FORGET_EVERY_MS = 3_600_000;
 const STALL_MS = 60_000;
 
 /** Starts relay, confirmer and housekeeping. `wake` tells the relay that something was just committed. */
-export async function startDelivery({
-  db,
-  bus,
-  streams,
-  log,
-  shutdown,
-}: DeliveryOptions): Promise<{ wake: () => void }> {
+export async function startDelivery(options: DeliveryOptions): Promise<{ wake: () => void }> {
+  const { db, bus, streams, shutdown } = options;
   const lease = shutdown.add("relay lease", new Lease(db), (it) => it.close());
-  const common = { log, stallMs: STALL_MS, onStall: (name: string) => shutdown.fail(`${name} has stalled`, undefined) };
-  const loop = (name: string, pauseMs: number, round: () => Promise<void>) =>
-    shutdown.add(name, new Loop({ ...common, name, pauseMs, round }), (it) => it.close());
+  /** Where nothing waits to be confirmed. Only who holds the lease publishes, so that it stays so until he does. */
+  let calm: Session | undefined;
 
-  const relay = loop("relay", RELAY_POLL_MS, async () => {
+  const relay = start(options, "relay", RELAY_POLL_MS, async () => {
     const session = await lease.hold();
-    if (session !== undefined) await relayDue(session, streams);
+    if (session === undefined) return;
+    let nothing = false;
+    try {
+      nothing = !(await relayDue(session, streams));
+    } finally {
+      if (!nothing) calm = undefined;
+    }
   });
-  loop("confirmer", CONFIRM_EVERY_MS, async () => {
+  start(options, "confirmer", CONFIRM_EVERY_MS, async () => {
     const session = await lease.hold();
-    if (session !== undefined) await confirm(session, streams, bus);
+    if (session === undefined || session === calm) return;
+    // What the relay says from here on counts more than what is found.
+    calm = session;
+    let nothing = false;
+    try {
+      nothing = !(await confirm(session, streams, bus)).waited;
+    } finally {
+      if (!nothing) calm = undefined;
+    }
   });
-  loop("forget", FORGET_EVERY_MS, async () => {
-    // A bounded number at a time, until a round finds nothing.
-    while ((await forgetAnswers(db)) + (await forgetEvents(db)) > 0);
-  });
+  startForgetting(options);
   shutdown.add("watched outbox", watchOutbox(db), (end) => end());
   shutdown.add("watched letters", watchLetters(db), (end) => end());
   return { wake: () => relay.wake() };
+}
+
+/** Starts the housekeeping alone, for a service that tells no facts. */
+export function startForgetting(options: ForgettingOptions): void {
+  const { db } = options;
+  start(options, "forget", FORGET_EVERY_MS, async () => {
+    // A bounded number at a time, until a round finds nothing.
+    while ((await forgetAnswers(db)) + (await forgetEvents(db)) > 0);
+  });
+}
+
+function start({ log, shutdown }: ForgettingOptions, name: string, pauseMs: number, round: () => Promise<void>): Loop {
+  const onStall = () => shutdown.fail(`${name} has stalled`, undefined);
+  return shutdown.add(name, new Loop({ log, name, pauseMs, round, stallMs: STALL_MS, onStall }), (it) => it.close());
 }

@@ -66,17 +66,17 @@ const Due = z.object({
 type Due = z.output<typeof Due>;
 
 /**
- * Publishes all that is due, in the order it was written. By state and not by a cursor over ids, which would miss rows of
- * transactions that commit late.
+ * Publishes all that is due, in the order it was written; answers whether that was anything. By state and not by a cursor
+ * over ids, which would miss rows of transactions that commit late.
  */
-export async function relayDue(session: Session, streams: Streams): Promise<void> {
-  for (;;) {
+export async function relayDue(session: Session, streams: Streams): Promise<boolean> {
+  for (let isFirst = true; ; isFirst = false) {
     const due = await session.many(
       Due,
       sql`select id, event_id, subject, headers, payload::text, attempts from outbox
           where published_at is null and failed_at is null and next_at <= now() order by next_at, id limit ${BATCH_MAX}`,
     );
-    if (due.length === 0) return;
+    if (due.length === 0) return !isFirst;
     const epochs = await epochsOf(due, streams);
     crashPoint("relay.before-publish");
     const messages = messagesOf(due);
@@ -90,7 +90,7 @@ export async function relayDue(session: Session, streams: Streams): Promise<void
       epochs,
     );
     // A broker that refuses one will refuse the rest of them just now.
-    if (results.some((result) => result.status === "rejected") || due.length < BATCH_MAX) return;
+    if (results.some((result) => result.status === "rejected") || due.length < BATCH_MAX) return true;
   }
 }
 

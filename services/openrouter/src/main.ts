@@ -1,5 +1,5 @@
 /** The openrouter service: builds everything once, wires it, and closes it in reverse. */
-import { startDelivery } from "@tollbooth/shared/delivery";
+import { startForgetting } from "@tollbooth/shared/delivery";
 import { Loop } from "@tollbooth/shared/loop";
 import { startService } from "@tollbooth/shared/service";
 import { Catalogue } from "./catalogue.ts";
@@ -29,7 +29,7 @@ startService(
     database: ({ OPENROUTER_DATABASE_URL: url, OPENROUTER_DATABASE_POOL_MAX: poolMax }) => ({ url, poolMax }),
     migrations: new URL("../migrations", import.meta.url),
   },
-  async ({ config, log, shutdown, db, bus, streams, onStall }) => {
+  async ({ config, log, shutdown, db, bus, onStall }) => {
     const { OPENROUTER_API_KEY: managed, OPENROUTER_BASE_URL: baseUrl, OPENROUTER_IN_HAND_S: inHandS } = config;
     const listing = new Listing();
     const metering = {
@@ -45,8 +45,7 @@ startService(
       callbackUrl: config.OPENROUTER_CALLBACK_URL,
       inHandS,
     };
-    // It tells no facts of its own: what is wanted of delivery is that answers are forgotten in time.
-    await startDelivery({ db, bus, streams, log, shutdown });
+    startForgetting({ db, log, shutdown });
     const loop = (name: string, pauseMs: number, round: (signal: AbortSignal) => Promise<void>) =>
       shutdown.add(name, new Loop({ name, log, pauseMs, round, stallMs: STALL_MS, onStall }), (it) => it.close());
     loop("sweep requests", SWEEP_EVERY_MS, () => sweep(metering));

@@ -3,7 +3,6 @@ import { until } from "@tollbooth/shared/local/condition";
 import { audit, quiet } from "../tools/src/books.ts";
 import { Chatters, type Bills } from "./chatters.ts";
 import { differences, type Difference } from "./check.ts";
-import type { Harm } from "./harms.ts";
 import { discardPoison } from "./messages.ts";
 import { Random, SEED } from "./random.ts";
 import { print } from "./report.ts";
@@ -50,11 +49,6 @@ export interface Seen {
 /** Runs a scenario, prints what was done and seen, and answers what became of it. */
 export async function weather(world: World, name: string, storm: (storm: Storm) => Promise<void>): Promise<Verdict> {
   return (await watch(world, name, SEED, storm)).verdict;
-}
-
-/** A scenario of one harm. */
-export async function one(world: World, { name, to }: Harm): Promise<Verdict> {
-  return weather(world, name, ({ inject, random }) => inject(name, () => to(world, random)));
 }
 
 /** The same by any seed; with chats where it says so. Answers all that was seen. */

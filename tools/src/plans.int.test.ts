@@ -1,4 +1,4 @@
-/** With a million rows no endpoint reads a table from end to end that grows with use. */
+/** However much there is, no endpoint reads a table from end to end that grows with use. */
 import { randomUUID } from "node:crypto";
 import { beforeAll, expect, test } from "vitest";
 import type { Bus } from "@tollbooth/shared/bus";

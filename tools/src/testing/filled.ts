@@ -1,15 +1,18 @@
-/** The databases of all services: a million events and journal lines, and a hundred thousand of what grows beside them. */
+/**
+ * The databases of all services: 200,000 events and journal lines, and a tenth of that of what grows beside them. A plan that
+ * reads an index at this size does so at any larger one.
+ */
 import type { Db } from "@tollbooth/shared/db";
 import { sql } from "@tollbooth/shared/sql";
 import { addAccounts, addEvents } from "../masses.ts";
 
-const MILLION = 1_000_000;
-const USERS = 50_000;
-const MANY = 100_000;
-const TWICE_AS_MANY = 200_000;
+const EVENTS = 200_000;
+const USERS = 10_000;
+const MANY = 20_000;
+const TWICE_AS_MANY = 40_000;
 const ID = sql`lpad(to_hex(n), 32, '0')::uuid`;
 
-/** 50,000 users of 20 journal lines each, with holds, discounts and consumed events. */
+/** 10,000 users of 20 journal lines each, with holds, discounts and consumed events. */
 export async function fillCredits(db: Db): Promise<void> {
   await untriggered(db, ["credit_lots", "credit_transactions", "credit_holds", "discounts"], async () => {
     await addAccounts(db, { count: USERS, prefix: "user", lines: 20 });
@@ -28,13 +31,13 @@ export async function fillCredits(db: Db): Promise<void> {
   await fillDelivery(db);
 }
 
-/** A million events of 200 users in 30 days. */
+/** 200,000 events of 200 users in 30 days. */
 export async function fillUsage(db: Db): Promise<void> {
-  await addEvents(db, { count: MILLION, users: 200, prefix: "user", days: 30, knownDays: 6 });
+  await addEvents(db, { count: EVENTS, users: 200, prefix: "user", days: 30, knownDays: 6 });
   await fillDelivery(db);
 }
 
-/** 100,000 coupons, and 200,000 redemptions, one in ten of them of one coupon. */
+/** 20,000 coupons, and 40,000 redemptions, one in ten of them of one coupon. */
 export async function fillCoupons(db: Db): Promise<void> {
   await db.run(
     sql`insert into coupon_codes (code, coupon_type, value, created_by) select 'CODE-' || n, 'credit_bonus', 1, 'mass' from generate_series(0, ${MANY - 1}::int) n`,
@@ -49,7 +52,7 @@ export async function fillCoupons(db: Db): Promise<void> {
   await fillDelivery(db);
 }
 
-/** 100,000 connected users, with 2 chats each. */
+/** 20,000 connected users, with 2 chats each. */
 export async function fillOpenRouter(db: Db): Promise<void> {
   await db.run(
     sql`insert into openrouter_accounts (user_id, connection_id, vault_key_id, sealed_key, key_hint, last_synced, created_at)

@@ -9,7 +9,9 @@ import type { Harm } from "./harms.ts";
 import type { Line } from "./line.ts";
 import type { World } from "./world.ts";
 
+/** Longer than a client waits. */
 const BAD_MS = 4_000;
+const POOR_MS = 2_000;
 const LATE_MS = 150;
 const SLOW_BYTES_A_S = 20_000;
 
@@ -24,8 +26,8 @@ function ofLine(name: string, on: Harm["on"], lineOf: (world: World) => Line): H
   return [
     harm("a reset of", (line) => line.reset()),
     harm("a blackhole on", (line) => line.blackhole(BAD_MS)),
-    harm("a delay on", (line) => line.delay(LATE_MS, BAD_MS)),
-    harm("a narrow place on", (line) => line.throttle(SLOW_BYTES_A_S, BAD_MS)),
+    harm("a delay on", (line) => line.delay(LATE_MS, POOR_MS)),
+    harm("a narrow place on", (line) => line.throttle(SLOW_BYTES_A_S, POOR_MS)),
   ];
 }
 

@@ -18,7 +18,7 @@ const allBilled = () => world().provider.fake.billed();
 
 const ADMIN = { caller: { sub: "faults", roles: ["admin"] } } as const;
 /** FAULT_STREAMS=1000 for a long run. */
-const STREAMS = Number(process.env["FAULT_STREAMS"] || 150);
+const STREAMS = Number(process.env["FAULT_STREAMS"] || 80);
 const AT_ONCE = 50;
 const USERS = 5;
 /** Longer than the slowest of these streams takes on a machine that is not busy. */
@@ -79,27 +79,25 @@ const AFFORDABLE = 50;
 const ASKED = 200;
 const CHAT = { model: "fake/precise", messages, max_tokens: 1_500, stream: true };
 
-test.each([{ dies: false }, { dies: true }])(
-  "200 chats at once of who can afford 50 are 50 at most, and every hold ends; the service dies half way: $dies",
-  async ({ dies }) => {
-    const user = `poor-${dies}`;
+test(
+  "of 200 chats at once of who can afford 50, whose service dies half way, no more than 50 are billed, and every hold ends",
+  async () => {
+    const user = "poor";
     const token = await world().platform.tokenFor(user, ["user"]);
-    if (dies) await world().platform.restart("openrouter", IN_HAND);
+    await world().platform.restart("openrouter", IN_HAND);
     await leaveFor(AFFORDABLE, user);
     const before = allBilled().length;
     const ends: Ended[] = [];
     const watch = watchLeast(world(), user);
     const asking = Promise.all(Array.from({ length: ASKED }, async () => ends.push(await askUntilTold(token))));
-    if (dies) {
-      expect(await until(async () => (await named(user)) >= AFFORDABLE / 2, QUIET_WITHIN_MS)).toBe(true);
-      await world().kill("openrouter");
-    }
+    expect(await until(async () => (await named(user)) >= AFFORDABLE / 2, QUIET_WITHIN_MS)).toBe(true);
+    await world().kill("openrouter");
     await asking;
     await settled(world(), [user], SWEPT_WITHIN_MS);
     expect(await calm(world(), performance.now() + QUIET_WITHIN_MS)).toEqual([]);
 
     const found = await settlement(world(), allBilled().slice(before), [user], BUDGET);
-    tell(dies ? "200 chats, kill -9 of openrouter" : "200 chats", ends, found);
+    tell("200 chats, kill -9 of openrouter", ends, found);
     expect(found).toMatchObject({ doubled: [], wrong: [] });
     // Whose name was not heard before the death can never be asked for: nobody pays, and that is counted.
     expect(found.missing.length).toBeLessThanOrEqual(await unnamed(world(), [user]));
@@ -108,7 +106,7 @@ test.each([{ dies: false }, { dies: true }])(
     expect(found.billed).toBeGreaterThanOrEqual(AFFORDABLE / 2);
     expect((await watch.end()).isNegative()).toBe(false);
     // Holds of those that nobody can ask for end by themselves.
-    if (dies) await world().platform.restart("credits", { CREDITS_CLOCK_AHEAD_S: String(HOLDS_END_S) });
+    await world().platform.restart("credits", { CREDITS_CLOCK_AHEAD_S: String(HOLDS_END_S) });
     const isFree = async () => (await accountOf(world(), user)).held.isZero();
     expect(await until(() => isFree().catch(() => false), QUIET_WITHIN_MS)).toBe(true);
     expect(await broken()).toEqual([]);

@@ -11,15 +11,19 @@ import { fileURLToPath } from "node:url";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const BIN = join(ROOT, "node_modules/.bin");
 const STATIC = ["lint", "format", "types", "dead"];
-/** Those of a row are run together, so that no processor waits for the last test of each. */
-const SUITES = { check: [["unit"]], test: [["unit", "integration"], ["e2e"], ["platforms"]] };
+/**
+ * What of a row is run at the same time, and of that what by the same workers: no processor waits for the last test of one, or
+ * for a story that waits itself.
+ */
+const SUITES = { check: [[["unit"]]], test: [[["unit", "integration"], ["e2e"]], [["platforms"]]] };
 
 /** Runs all gates of a set, also after one has failed, and answers the exit code. Arguments go to vitest. */
 export async function runGates(set, args) {
   const tally = { passed: 0, failed: 0, skipped: 0 };
   const failures = [];
-  for (const gate of set === "test" ? [...STATIC, "build"] : STATIC) await staticGate(gate, tally, failures);
-  for (const suites of SUITES[set]) await testSuites(suites, args, tally, failures);
+  const gates = set === "test" ? [...STATIC, "build"] : STATIC;
+  await Promise.all(gates.map((gate) => staticGate(gate, tally, failures)));
+  for (const row of SUITES[set]) await Promise.all(row.map((suites) => testSuites(suites, args, tally, failures)));
   const skipped = tally.skipped > 0 ? `, ${tally.skipped} skipped` : "";
   // Once more at the end, where whoever has only the end of a long output finds them.
   for (const failure of failures) console.log(`FAILED  ${failure}`);

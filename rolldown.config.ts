@@ -23,12 +23,18 @@ const programs = PROGRAMS[basename(process.cwd())]?.();
 /** A service's libraries are a file of their own, without a source map: Node would read it at every start, for 0.4 s. */
 const LIBRARIES = "libraries";
 /** All but what brings spans to a collector, which is loaded where there is one. */
-const LIBRARY = /node_modules\/(?!@opentelemetry\/(?:core|exporter|otlp|resources|sdk))/;
+const LIBRARY = /node_modules\/(?!@opentelemetry\/(?:core|exporter|otlp|resources|sdk|semantic))/;
 const withoutItsMap: Plugin = {
   name: "without-its-map",
   generateBundle(_options, bundle) {
     delete bundle[`${LIBRARIES}.js.map`];
   },
+};
+
+/** Errors are told in English, whose words zod takes by themselves. */
+const inEnglish: Plugin = {
+  name: "in-english",
+  load: (id) => (id.endsWith("/zod/v4/locales/index.js") ? "export {};" : null),
 };
 
 export default defineConfig({
@@ -38,7 +44,7 @@ export default defineConfig({
   external: ["pg-native"],
   // Nothing is left out: what looks as if it did nothing may throw, as decodeURIComponent does.
   treeshake: false,
-  plugins: [withoutItsMap],
+  plugins: [inEnglish, withoutItsMap],
   output: {
     dir: "dist",
     cleanDir: true,

@@ -71,6 +71,8 @@ export async function startProcess(name: Process, folder: string, env: NodeJS.Pr
     env: environmentOf(name, env),
     cwd: folder,
     logFile: logOf(name, folder),
+    // Who refuses comes before who does: else refusals wait for what there is too much of (docs/adr/0056).
+    yields: serviceOf(name) !== "gateway",
     stopSignal: "SIGTERM",
     isReady: async () => true,
   });

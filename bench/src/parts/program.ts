@@ -1,6 +1,7 @@
 /** Programs of `parts`, each in a process of its own: what makes the load takes nothing from what is measured. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { letOthersFirst } from "@tollbooth/shared/local/priority";
 
 /** Starts a program of this folder; what it says goes where ours goes. */
 export function startProgram(name: string, ...args: readonly string[]): ChildProcess {
@@ -14,13 +15,18 @@ export async function runProgram<T>(name: string, ...args: readonly string[]): P
 
 /** What a program prints. Throws where it fails, or is not there. */
 export async function outputOf(program: string, args: readonly string[], env = process.env): Promise<string> {
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"], env });
+  // Clients are elsewhere, and take no processor of the platform's: here they come after it.
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"], env, detached: true });
+  if (child.pid !== undefined) letOthersFirst(child.pid);
+  const onExit = () => child.kill();
+  process.on("exit", onExit);
   let said = "";
   child.stdout.on("data", (text: Buffer) => (said += text.toString()));
   const code = await new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("close", resolve);
   });
+  process.off("exit", onExit);
   if (code !== 0) throw new Error(`${program} ${args.join(" ")} ended with ${String(code)}: ${said}`);
   return said;
 }

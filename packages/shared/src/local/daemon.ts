@@ -5,6 +5,7 @@ import { dirname } from "node:path";
 import { until } from "./condition.ts";
 import type { Launch } from "./launch.ts";
 import { send } from "./leftover.ts";
+import { letOthersFirst } from "./priority.ts";
 
 export interface DaemonOptions {
   /** What people call it: "Postgres". */
@@ -14,6 +15,8 @@ export interface DaemonOptions {
   readonly cwd?: string;
   /** Where all it prints is appended. */
   readonly logFile: string;
+  /** Whether others come first where processors are busy. */
+  readonly yields?: boolean;
   /** The signal that ends it in good order. */
   readonly stopSignal: "SIGINT" | "SIGTERM";
   /** Whether it answers; asked until it does. */
@@ -49,6 +52,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     detached: true,
     stdio: ["ignore", log.fd, log.fd],
   });
+  if (options.yields === true && child.pid !== undefined) letOthersFirst(child.pid);
   const daemon = watch(child, options.stopSignal);
   await log.close();
 

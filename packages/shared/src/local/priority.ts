@@ -1,0 +1,28 @@
+/** Who comes first where processors are busy. */
+import { writeFile } from "node:fs/promises";
+import { setPriority } from "node:os";
+import { until } from "./condition.ts";
+
+/** Of a busy processor it gets 0.4 of what one at 0 gets. */
+const NICE = 4;
+const WITHIN_MS = 2_000;
+
+/** Lets all others go before a process that was just started, as far as the system lets us say so. */
+export function letOthersFirst(pid: number): void {
+  try {
+    setPriority(pid, NICE);
+  } catch {
+    // It has ended.
+    return;
+  }
+  // Linux may weigh sessions before it weighs their processes (sched(7), autogroup), and a server has a session of its own.
+  void until(() => weighed(pid), WITHIN_MS);
+}
+
+/** Who is not root may say so ten times a second. */
+function weighed(pid: number): Promise<boolean> {
+  return writeFile(`/proc/${pid}/autogroup`, String(NICE)).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code !== "EAGAIN",
+  );
+}

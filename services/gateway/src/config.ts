@@ -36,7 +36,7 @@ export const settings = {
   REQUEST_TIMEOUT_MS: setting("how long a request may wait for its service", WholeNumber(100, 120_000, 10_000)),
   REQUESTS_IN_HAND_MAX: setting(
     "requests that may wait for one service at a time; one more is refused at once",
-    WholeNumber(1, 100_000, 1_000),
+    WholeNumber(1, 100_000, 300),
   ),
   RATE_LIMIT_WINDOW_S: setting("seconds over which requests are counted", WholeNumber(1, 3_600, 10)),
   RATE_LIMIT_USER: setting("requests of one user in that time", WholeNumber(1, 999_999_999, 1_000)),

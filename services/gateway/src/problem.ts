@@ -89,7 +89,7 @@ export function refuser(log: Log): (thrown: unknown, res: Answer) => void {
 
 /**
  * A bug is logged with its stack. While a part is away there are many refusals: each is one short line. Where there is too
- * much to do there are more than can be written: they are counted (metrics.ts), and in the lines of their requests.
+ * much to do there are more than can be written: they are counted (metrics.ts).
  */
 function tell(log: Log, fault: Fault): void {
   const { cause } = fault.more;

@@ -43,8 +43,9 @@ export function trail(log: Log, next: (req: IncomingMessage, res: Answer) => voi
           },
           (performance.now() - startMs) / 1000,
         );
-        // Probes come every few seconds for ever; they would bury what users do.
-        log[route?.startsWith("/health/") ? "debug" : "info"](lineOf(req, res, startMs), "request");
+        // Probes come every few seconds for ever, and a flood's refusals by the thousand: they would bury what users do.
+        const isNoise = route?.startsWith("/health/") || code === "overloaded";
+        log[isNoise ? "debug" : "info"](lineOf(req, res, startMs), "request");
       },
     );
   };

@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { getPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { startDaemon, type DaemonOptions } from "./daemon.ts";
@@ -28,6 +28,13 @@ test("a server has started when it answers, and ended when stop settles", async 
   await server.stop();
   expect(isAlive(server.pid)).toBe(false);
   expect(await server.ended).toBe("SIGTERM");
+});
+
+test("of servers that yield others come first where processors are busy", async () => {
+  const yielding = await startDaemon({ ...program(await freePort()), yields: true });
+  const plain = await startDaemon(program(await freePort()));
+  expect(getPriority(yielding.pid)).toBeGreaterThan(getPriority(plain.pid));
+  await Promise.all([yielding.stop(), plain.stop()]);
 });
 
 test("a server which ends instead of answering is told with its last words", async () => {

@@ -3,8 +3,8 @@ import { writeFile } from "node:fs/promises";
 import { setPriority } from "node:os";
 import { until } from "./condition.ts";
 
-/** Of a busy processor it gets 0.4 of what one at 0 gets. */
-const NICE = 4;
+/** Of a busy processor it gets a tenth of what one at 0 gets. */
+const NICE = 10;
 const WITHIN_MS = 2_000;
 
 /** Lets all others go before a process that was just started, as far as the system lets us say so. */

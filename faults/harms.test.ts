@@ -13,23 +13,25 @@ import { worldOfThisFile } from "./world.ts";
 
 const world = worldOfThisFile();
 
-/** After each one all works again before the next. */
-const FLOWING = 5;
+/** So many answers of each kind tell that all works again before the next one. */
+const BETWEEN = 5;
+const LONG_MS = 400_000;
 
 /** These harms one after the other. */
 function oneByOne(name: string, harms: readonly Harm[], noteSeen: (answer: string) => void = () => {}) {
   return weather(world(), name, async ({ inject, random, traffic }) => {
     for (const harm of harms) {
       await inject(harm.name, () => harm.to(world(), random));
-      await traffic.flows(FLOWING);
+      await traffic.flows(BETWEEN);
     }
     for (const answer of traffic.rest.seen.keys()) noteSeen(answer);
   });
 }
 
-test("the death of each process loses nothing and doubles nothing", async () => {
+test("the death of each process loses nothing and doubles nothing", { timeout: LONG_MS }, async () => {
   // Nobody in this traffic chats: faults/proxy.test.ts does, and openrouter dies there.
   const deaths = DEATHS.filter(({ on }) => on !== "openrouter");
+  expect(deaths).toHaveLength(7);
   expect(await oneByOne("deaths", deaths)).toEqual(UNHARMED);
 });
 
@@ -52,6 +54,7 @@ const ANSWERS = new Set(["200", "402", "409", "422", "503", "too late"]);
 
 test("services that are restarted in the middle of requests leave none of them unanswered", async () => {
   const seen = new Set<string>();
+  expect(RESTARTS).toHaveLength(3);
   expect(await oneByOne("restarts", RESTARTS, (answer) => seen.add(answer))).toEqual(UNHARMED);
   expect([...seen].filter((answer) => !ANSWERS.has(answer))).toEqual([]);
 });

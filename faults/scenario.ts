@@ -74,6 +74,8 @@ export async function watch(
       traffic,
       random,
       inject: async (what, harm) => {
+        // Said before it: of a scenario that fails nothing else is told.
+        console.log(`  begins     ${what}`);
         await harm();
         injected.push({ what, atMs: performance.now() - beginMs });
       },

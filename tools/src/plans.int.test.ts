@@ -125,7 +125,7 @@ const asked: readonly (readonly [Owner, Command, object])[] = [
   ["usage", usage.trackUsage, { ...USE, ...USER, event_id: "user7-new" }],
   ["usage", usage.trackUsageBatch, { events: [{ ...USE, ...USER, event_id: "user7-new" }, { ...USE, ...USER }] }],
   ["coupons", coupons.listCoupons, { limit: 50 }],
-  ["coupons", coupons.listCoupons, { limit: 50, active_only: true, cursor: "70000" }],
+  ["coupons", coupons.listCoupons, { limit: 50, active_only: true, cursor: "14000" }],
   ["coupons", coupons.getCoupon, { code: "CODE-7" }],
   ["coupons", coupons.couponStats, { code: "CODE-7" }],
   ["coupons", coupons.validateCoupon, { ...USER, code: "CODE-7" }],

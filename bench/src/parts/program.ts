@@ -18,15 +18,18 @@ export async function outputOf(program: string, args: readonly string[], env = p
   // Clients are elsewhere, and take no processor of the platform's: here they come after it.
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"], env, detached: true });
   if (child.pid !== undefined) letOthersFirst(child.pid);
-  const onExit = () => child.kill();
-  process.on("exit", onExit);
+  // Ctrl-C does not reach it: it would end us, and leave it at work.
+  const end = () => {
+    child.kill();
+    process.exit(1);
+  };
+  process.on("SIGINT", end);
   let said = "";
   child.stdout.on("data", (text: Buffer) => (said += text.toString()));
   const code = await new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("close", resolve);
-  });
-  process.off("exit", onExit);
+  }).finally(() => process.off("SIGINT", end));
   if (code !== 0) throw new Error(`${program} ${args.join(" ")} ended with ${String(code)}: ${said}`);
   return said;
 }

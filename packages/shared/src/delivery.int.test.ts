@@ -10,7 +10,9 @@ import { confirm, isLost } from "./confirmer.ts";
 import { consume } from "./consumer.ts";
 import { creditsEventOutcomes } from "./contracts/credits.ts";
 import { usageTracked } from "./contracts/usage.ts";
+import type { Db, Session } from "./db.ts";
 import { bury } from "./dead-letters.ts";
+import { startDelivery } from "./delivery.ts";
 import { Fault } from "./fault.ts";
 import { handle } from "./handler.ts";
 import { Inbox } from "./inbox.ts";
@@ -20,6 +22,7 @@ import { freePort } from "./local/ports.ts";
 import { openLog } from "./log.ts";
 import { enqueue } from "./outbox.ts";
 import { Lease, relayDue } from "./relay.ts";
+import type { Shutdown } from "./shutdown.ts";
 import { sql } from "./sql.ts";
 import { Streams, streams as all, type Delivery } from "./streams.ts";
 import { testDatabase } from "./testing/postgres.ts";
@@ -88,7 +91,8 @@ const write = async (n: number) => {
   );
   return ids;
 };
-const relay = async () => relayDue((await lease.hold()) as NonNullable<Awaited<ReturnType<Lease["hold"]>>>, streams);
+const relay = async () =>
+  relayDue((await lease.hold()) as NonNullable<Awaited<ReturnType<Lease["hold"]>>>, streams, () => {});
 const confirmNow = async () =>
   confirm((await lease.hold()) as NonNullable<Awaited<ReturnType<Lease["hold"]>>>, streams, bus);
 const number = async (query: ReturnType<typeof sql>) => (await db.one(z.object({ n: z.coerce.number() }), query)).n;
@@ -120,6 +124,19 @@ const start = (work: (message: Delivery) => Promise<void> = apply) =>
     log,
     onStall: () => {},
   });
+/** Counts what the relay and the confirmer ask. */
+function watchedSession(session: Session, seen: { relayRounds: number; questions: number }): Session {
+  const count = (text: string) => {
+    if (text.includes("order by next_at")) seen.relayRounds++;
+    if (text.includes("as waits")) seen.questions++;
+  };
+  return {
+    ...session,
+    many: (schema, query) => (count(query.text), session.many(schema, query)),
+    one: (schema, query) => (count(query.text), session.one(schema, query)),
+  };
+}
+
 /** The stream and its reader, as an operator keeps them. */
 const made = async () => {
   await streams.ensure(all.usage);
@@ -144,6 +161,35 @@ describe("facts that leave through the outbox", () => {
     expect(await quiet()).toBe(true);
     await consumer.close();
     expect(await effectsOf(ids)).toBe(300);
+  });
+
+  test("are confirmed also when nobody was asked for a while, and after the relay's connection was cut", async () => {
+    const { db: own } = await testDatabase("credits");
+    const seen = { relayRounds: 0, questions: 0 };
+    const watched: Db = { ...own, session: async () => watchedSession(await own.session(), seen) };
+    const closers: (() => Promise<void>)[] = [];
+    const shutdown: Pick<Shutdown, "add" | "fail"> = {
+      add: (_name, thing, close) => (closers.push(async () => close(thing)), thing),
+      fail: () => {},
+    };
+    const { wake } = startDelivery({ db: watched, bus, streams, log, shutdown });
+    await made();
+    const consumer = start();
+    /** The relay looks again and again, and the confirmer asks nothing. */
+    const isSilent = async () => {
+      const { relayRounds, questions } = seen;
+      return (await until(() => seen.relayRounds > relayRounds + 4, 10_000)) && seen.questions === questions;
+    };
+    const cut = sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`;
+    for (const before of [async () => {}, async () => own.run(cut)]) {
+      expect(await until(isSilent, 20_000)).toBe(true);
+      await before();
+      await own.tx((tx) => enqueue(tx, usageTracked, [fact(randomUUID())]));
+      wake();
+      expect(await until(async () => (await own.run(sql`select from outbox`)) === 0, 20_000)).toBe(true);
+    }
+    await consumer.close();
+    for (const close of closers.toReversed()) await close();
   });
 
   test("that arrive twice have one effect", async () => {

@@ -15,7 +15,7 @@ import type { Streams } from "./streams.ts";
 export interface ForgettingOptions {
   readonly db: Db;
   readonly log: Log;
-  readonly shutdown: Shutdown;
+  readonly shutdown: Pick<Shutdown, "add" | "fail">;
 }
 
 export interface DeliveryOptions extends ForgettingOptions {
@@ -29,32 +29,26 @@ const FORGET_EVERY_MS = 3_600_000;
 const STALL_MS = 60_000;
 
 /** Starts relay, confirmer and housekeeping. `wake` tells the relay that something was just committed. */
-export async function startDelivery(options: DeliveryOptions): Promise<{ wake: () => void }> {
+export function startDelivery(options: DeliveryOptions): { wake: () => void } {
   const { db, bus, streams, shutdown } = options;
   const lease = shutdown.add("relay lease", new Lease(db), (it) => it.close());
   /** Where nothing waits to be confirmed. Only who holds the lease publishes, so that it stays so until he does. */
-  let calm: Session | undefined;
+  let allConfirmed: Session | undefined;
 
   const relay = start(options, "relay", RELAY_POLL_MS, async () => {
     const session = await lease.hold();
-    if (session === undefined) return;
-    let nothing = false;
-    try {
-      nothing = !(await relayDue(session, streams));
-    } finally {
-      if (!nothing) calm = undefined;
-    }
+    if (session !== undefined) await relayDue(session, streams, () => (allConfirmed = undefined));
   });
   start(options, "confirmer", CONFIRM_EVERY_MS, async () => {
     const session = await lease.hold();
-    if (session === undefined || session === calm) return;
-    // What the relay says from here on counts more than what is found.
-    calm = session;
-    let nothing = false;
+    if (session === undefined || session === allConfirmed) return;
+    // Said before it is known: what the relay says from here on counts more than what is found.
+    allConfirmed = session;
+    let waited = true;
     try {
-      nothing = !(await confirm(session, streams, bus)).waited;
+      ({ waited } = await confirm(session, streams, bus));
     } finally {
-      if (!nothing) calm = undefined;
+      if (waited) allConfirmed = undefined;
     }
   });
   startForgetting(options);

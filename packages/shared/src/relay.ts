@@ -66,31 +66,28 @@ const Due = z.object({
 type Due = z.output<typeof Due>;
 
 /**
- * Publishes all that is due, in the order it was written; answers whether that was anything. By state and not by a cursor
+ * Publishes all that is due, in the order it was written, and calls `published` after each batch. By state and not by a cursor
  * over ids, which would miss rows of transactions that commit late.
  */
-export async function relayDue(session: Session, streams: Streams): Promise<boolean> {
-  for (let isFirst = true; ; isFirst = false) {
+export async function relayDue(session: Session, streams: Streams, published: () => void): Promise<void> {
+  for (;;) {
     const due = await session.many(
       Due,
       sql`select id, event_id, subject, headers, payload::text, attempts from outbox
           where published_at is null and failed_at is null and next_at <= now() order by next_at, id limit ${BATCH_MAX}`,
     );
-    if (due.length === 0) return !isFirst;
+    if (due.length === 0) return;
     const epochs = await epochsOf(due, streams);
     crashPoint("relay.before-publish");
     const messages = messagesOf(due);
     const results = await Promise.allSettled(messages.map((message) => publish(message, streams)));
     crashPoint("relay.after-publish");
-    await record(
-      session,
-      messages.flatMap(({ rows }, i) =>
-        rows.map((row) => ({ row, result: results[i] as PromiseSettledResult<Published> })),
-      ),
-      epochs,
+    const sent = messages.flatMap(({ rows }, i) =>
+      rows.map((row) => ({ row, result: results[i] as PromiseSettledResult<Published> })),
     );
+    await record(session, sent, epochs).finally(published);
     // A broker that refuses one will refuse the rest of them just now.
-    if (results.some((result) => result.status === "rejected") || due.length < BATCH_MAX) return true;
+    if (results.some((result) => result.status === "rejected") || due.length < BATCH_MAX) return;
   }
 }
 

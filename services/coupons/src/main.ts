@@ -15,7 +15,7 @@ startService(
     migrations: new URL("../migrations", import.meta.url),
   },
   async ({ log, shutdown, db, bus, streams }) => {
-    const { wake } = await startDelivery({ db, bus, streams, log, shutdown });
+    const { wake } = startDelivery({ db, bus, streams, log, shutdown });
     await bus.serve(SERVICE, endpoints(db, openRedeemer(db, wake)));
     log.info("ready");
   },

@@ -29,7 +29,7 @@ startService(
     await tendMonths(db, Date.now(), retentionMonths);
     const prices = new Prices(newId);
     await prices.seed(db, Date.now());
-    const { wake } = await startDelivery({
+    const { wake } = startDelivery({
       db,
       bus,
       streams,

@@ -1,6 +1,6 @@
 /**
  * The databases of all services: 200,000 events and journal lines, and a tenth of that of what grows beside them. A plan that
- * reads an index at this size does so at any larger one.
+ * reads an index at this size should do so at a larger one.
  */
 import type { Db } from "@tollbooth/shared/db";
 import { sql } from "@tollbooth/shared/sql";

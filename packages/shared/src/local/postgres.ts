@@ -56,7 +56,6 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalPost
     cwd: "/",
     logFile,
     stopSignal: "SIGINT",
-    yields: true,
     isReady: () => takesConnections(port),
     readyWithinMs: READY_WITHIN_MS,
   });

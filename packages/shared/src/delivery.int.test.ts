@@ -124,8 +124,7 @@ const start = (work: (message: Delivery) => Promise<void> = apply) =>
     log,
     onStall: () => {},
   });
-/** Counts what the relay and the confirmer ask. */
-function watchedSession(session: Session, seen: { relayRounds: number; questions: number }): Session {
+function sessionThatCounts(session: Session, seen: { relayRounds: number; questions: number }): Session {
   const count = (text: string) => {
     if (text.includes("order by next_at")) seen.relayRounds++;
     if (text.includes("as waits")) seen.questions++;
@@ -166,13 +165,13 @@ describe("facts that leave through the outbox", () => {
   test("are confirmed also when nobody was asked for a while, and after the relay's connection was cut", async () => {
     const { db: own } = await testDatabase("credits");
     const seen = { relayRounds: 0, questions: 0 };
-    const watched: Db = { ...own, session: async () => watchedSession(await own.session(), seen) };
+    const counted: Db = { ...own, session: async () => sessionThatCounts(await own.session(), seen) };
     const closers: (() => Promise<void>)[] = [];
     const shutdown: Pick<Shutdown, "add" | "fail"> = {
       add: (_name, thing, close) => (closers.push(async () => close(thing)), thing),
       fail: () => {},
     };
-    const { wake } = startDelivery({ db: watched, bus, streams, log, shutdown });
+    const { wake } = startDelivery({ db: counted, bus, streams, log, shutdown });
     await made();
     const consumer = start();
     /** The relay looks again and again, and the confirmer asks nothing. */

@@ -167,11 +167,10 @@ describe("facts that leave through the outbox", () => {
     const seen = { relayRounds: 0, questions: 0 };
     const counted: Db = { ...own, session: async () => sessionThatCounts(await own.session(), seen) };
     const closers: (() => Promise<void>)[] = [];
-    const shutdown: Pick<Shutdown, "add" | "fail"> = {
+    const shutdown: Pick<Shutdown, "add"> = {
       add: (_name, thing, close) => (closers.push(async () => close(thing)), thing),
-      fail: () => {},
     };
-    const { wake } = startDelivery({ db: counted, bus, streams, log, shutdown });
+    const { wake } = startDelivery({ db: counted, bus, streams, log, shutdown, onStall: () => {} });
     await made();
     const consumer = start();
     /** The relay looks again and again, and the confirmer asks nothing. */

@@ -15,7 +15,8 @@ import type { Streams } from "./streams.ts";
 export interface ForgettingOptions {
   readonly db: Db;
   readonly log: Log;
-  readonly shutdown: Pick<Shutdown, "add" | "fail">;
+  readonly shutdown: Pick<Shutdown, "add">;
+  readonly onStall: (name: string) => void;
 }
 
 export interface DeliveryOptions extends ForgettingOptions {
@@ -66,7 +67,7 @@ export function startForgetting(options: ForgettingOptions): void {
   });
 }
 
-function start({ log, shutdown }: ForgettingOptions, name: string, pauseMs: number, round: () => Promise<void>): Loop {
-  const onStall = () => shutdown.fail(`${name} has stalled`, undefined);
+function start(options: ForgettingOptions, name: string, pauseMs: number, round: () => Promise<void>): Loop {
+  const { log, shutdown, onStall } = options;
   return shutdown.add(name, new Loop({ log, name, pauseMs, round, stallMs: STALL_MS, onStall }), (it) => it.close());
 }

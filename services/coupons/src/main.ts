@@ -14,8 +14,8 @@ startService(
     database: ({ COUPONS_DATABASE_URL: url, COUPONS_DATABASE_POOL_MAX: poolMax }) => ({ url, poolMax }),
     migrations: new URL("../migrations", import.meta.url),
   },
-  async ({ log, shutdown, db, bus, streams }) => {
-    const { wake } = startDelivery({ db, bus, streams, log, shutdown });
+  async ({ log, shutdown, db, bus, streams, onStall }) => {
+    const { wake } = startDelivery({ db, bus, streams, log, shutdown, onStall });
     await bus.serve(SERVICE, endpoints(db, openRedeemer(db, wake)));
     log.info("ready");
   },

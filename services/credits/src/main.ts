@@ -26,7 +26,7 @@ startService(
     migrations: new URL("../migrations", import.meta.url),
   },
   async ({ config, log, shutdown, db, bus, streams, onStall }) => {
-    const { wake } = startDelivery({ db, bus, streams, log, shutdown });
+    const { wake } = startDelivery({ db, bus, streams, log, shutdown, onStall });
     const clock: Clock = { aheadMs: config.CREDITS_CLOCK_AHEAD_S * 1000 };
     if (clock.aheadMs > 0 && process.env["NODE_ENV"] === "production")
       throw new Error("CREDITS_CLOCK_AHEAD_S is for tests and demonstrations, not for production");

@@ -45,7 +45,7 @@ startService(
       callbackUrl: config.OPENROUTER_CALLBACK_URL,
       inHandS,
     };
-    startForgetting({ db, log, shutdown });
+    startForgetting({ db, log, shutdown, onStall });
     const loop = (name: string, pauseMs: number, round: (signal: AbortSignal) => Promise<void>) =>
       shutdown.add(name, new Loop({ name, log, pauseMs, round, stallMs: STALL_MS, onStall }), (it) => it.close());
     loop("sweep requests", SWEEP_EVERY_MS, () => sweep(metering));

@@ -29,13 +29,7 @@ startService(
     await tendMonths(db, Date.now(), retentionMonths);
     const prices = new Prices(newId);
     await prices.seed(db, Date.now());
-    const { wake } = startDelivery({
-      db,
-      bus,
-      streams,
-      log,
-      shutdown,
-    });
+    const { wake } = startDelivery({ db, bus, streams, log, shutdown, onStall });
 
     const options = { prices, byokFee: config.USAGE_BYOK_FEE_RATE, now: Date.now };
     const tracker = openTracker(db, options, wake);

@@ -42,12 +42,13 @@ export function apiDocument(commands: Readonly<Record<string, readonly Command[]
   return openapi({ prefix: PREFIX, commands, kinds: PROBLEMS, bodyMaxBytes: BODY_MAX_BYTES, proxy });
 }
 
-/** GET /openapi.json and GET /docs. The document's text is made here, once. */
-export function documentsRouter(document: JsonSchema): Router {
+/** GET /openapi.json and GET /docs. The document's text is made once, when somebody asks for it: it takes 0.2 s. */
+export function documentsRouter(documentOf: () => JsonSchema): Router {
   const router = Router({ caseSensitive: true, strict: true });
   const { resolve } = createRequire(import.meta.url);
-  const text = JSON.stringify(document);
+  let text: string | undefined;
   router.get(DOCUMENT, (_req, res) => {
+    text ??= JSON.stringify(documentOf());
     told(res, DOCUMENT).type("application/json").send(text);
   });
   router.use(PAGES, pagePolicy);

@@ -35,7 +35,7 @@ const ABOUT = `Credits and usage metering behind AI services. 1 credit is 1 USD.
 const TOKEN = `The user is \`sub\`; roles are in \`roles\`, \`role\` or \`realm_access.roles\`. Verified as RFC8725 asks: explicit algorithms,
 issuer, audience, expiry.`;
 
-/** The document. A function of its arguments: it is made once, when the process starts. */
+/** The document. A function of its arguments. */
 export function openapi({ prefix, commands, kinds, bodyMaxBytes, proxy }: Api): JsonSchema {
   const book = new SchemaBook();
   const refusals = new Refusals(kinds);

@@ -47,7 +47,7 @@ export function buildPages({ bus, commands, withMetrics, refuse }: Parts): Expre
   pages.use(healthRouter(bus, Object.keys(commands)));
   if (withMetrics) pages.get("/metrics", metrics);
   pages.get("/problems/:code", problemPage);
-  pages.use(documentsRouter(apiDocument(commands)));
+  pages.use(documentsRouter(() => apiDocument(commands)));
   pages.use(() => {
     throw new Fault("not_found", "nothing is at this address", { fix: `the API is at ${PREFIX}` });
   });

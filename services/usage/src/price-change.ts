@@ -44,13 +44,9 @@ const DOUBTED_FROM = 10;
  */
 export function doubtOf(price: Omit<NewPrice, "validFrom">, catalogue: Catalogue, now: number): string | undefined {
   const held = inForce(catalogue.versions(price), now);
-  for (const { unit, price: next, above, window } of price.rates) {
-    const isSame = (rate: Rate) =>
-      rate.unit === unit &&
-      rate.above === above &&
-      rate.window?.from === window?.from &&
-      rate.window?.to === window?.to;
-    const before = held?.rates.find(isSame)?.price;
+  for (const listed of price.rates) {
+    const { unit, price: next } = listed;
+    const before = held?.rates.find((rate) => areAlike(rate, listed))?.price;
     if (before !== undefined && !before.isZero() && next.gt(before.times(DOUBTED_FROM)))
       return `${unit} would rise from ${before.toFixed()} to ${next.toFixed()}`;
   }
@@ -65,12 +61,11 @@ function after(versions: readonly Pick<NewPrice, "validFrom">[], now: number): n
 type Terms = Pick<NewPrice, "class" | "textOnly" | "rates">;
 
 function samePrice(a: Terms, b: Terms): boolean {
-  return a.class === b.class && a.textOnly === b.textOnly && ratesText(a.rates) === ratesText(b.rates);
+  if (a.class !== b.class || a.textOnly !== b.textOnly || a.rates.length !== b.rates.length) return false;
+  return a.rates.every((rate) => b.rates.some((other) => areAlike(rate, other) && rate.price.eq(other.price)));
 }
 
-function ratesText(rates: readonly Rate[]): string {
-  return rates
-    .map(({ unit, price, above, window }) => `${unit} ${above} ${window?.from} ${window?.to} ${price.toFixed()}`)
-    .toSorted()
-    .join("\n");
+/** Whether two rates are of the same unit in the same case. */
+function areAlike(a: Rate, b: Rate): boolean {
+  return a.unit === b.unit && a.above === b.above && a.window?.from === b.window?.from && a.window?.to === b.window?.to;
 }

@@ -26,8 +26,7 @@ class LongestFirst extends BaseSequencer {
 
 const servers = "packages/shared/src/testing/setup.ts";
 /** Stories that hurt, watch or set up a platform have one of their own each; the others share one, one after the other. */
-const OWN =
-  "e2e/{byok,demo,dlq,fuzz,given-servers,keys,lifecycle,permissions,prices,proxy,proxy-answers,recorded,repair,restore,start,tools,trace,watch}.test.ts";
+const OWN = "e2e/{deaths,demo,fuzz,given-servers,keys,lifecycle,recorded,repair,restore,start,trace}.test.ts";
 const PREPARED = "e2e/harness/prepared.ts";
 /** Too long for every change: it is run by name, `npx vitest run --project long`. */
 const LONG = ["faults/upgrade.test.ts"];

@@ -120,7 +120,7 @@ describe(`${REQUESTS} requests of the fuzzer, FUZZ_SEED=${SEED}`, () => {
   });
 
   test("leave no error and no secret in any log", async () => {
-    const folder = join(own.folder, "logs");
+    const folder = join(own.reach.folder, "logs");
     const logs = await Promise.all((await readdir(folder)).map((file) => readFile(join(folder, file), "utf8")));
     const lines = logs.flatMap((text) => text.split("\n"));
     expect(lines.length).toBeGreaterThan(REQUESTS / 2);

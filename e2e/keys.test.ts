@@ -37,7 +37,8 @@ const own = await openPlatform("keys", {
   OTEL_BSP_SCHEDULE_DELAY: "100",
   LOG_LEVEL: "debug",
 });
-const { platform, reach, folder } = own;
+const { platform, reach } = own;
+const { folder } = reach;
 const { bus } = await testBus(reach);
 const WITHIN_MS = 10_000;
 let db: Db;

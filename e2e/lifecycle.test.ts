@@ -1,11 +1,15 @@
+import { readFile } from "node:fs/promises";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { commands } from "@tollbooth/shared/contracts/all";
-import { deduct, getBalance, listTransactions } from "@tollbooth/shared/contracts/credits";
+import { createCoupon, redeemCoupon } from "@tollbooth/shared/contracts/coupons";
+import { deduct, explainTransaction, getBalance, listTransactions } from "@tollbooth/shared/contracts/credits";
 import { listTiers } from "@tollbooth/shared/contracts/tiers";
 import { trackUsage, usageSummary } from "@tollbooth/shared/contracts/usage";
 import { until } from "@tollbooth/shared/local/condition";
 import { sql } from "@tollbooth/shared/sql";
 import type { Part } from "../tools/src/platform.ts";
+import { logOf, SERVICES, type Service } from "../tools/src/service.ts";
+import { refusalsIn } from "../tools/src/testing/refusals.ts";
 import type { Answer, Problem } from "./harness/answer.ts";
 import { breaches } from "./harness/books.ts";
 import { Person, somebody, visit } from "./harness/person.ts";
@@ -176,7 +180,7 @@ test("a user who asks too much is told when to go on; services and admins are no
 });
 
 test("a fault of ours is 500 and tells nothing of the inside", async () => {
-  const db = await superuserDb(own.folder, "credits");
+  const db = await superuserDb(own.reach.folder, "credits");
   const someone = await user();
   await db.run(sql`alter table credit_lots rename to hidden_lots`);
   const { trace_id, ...problem } = await someone.refused(getBalance);
@@ -192,6 +196,34 @@ test("a fault of ours is 500 and tells nothing of the inside", async () => {
   });
   expect(trace_id).toMatch(/^[0-9a-f]{32}$/);
   expect(await someone.ok(getBalance)).toMatchObject({ balance: "5.000000000000" });
+});
+
+const WALKED_WITHIN_MS = 20_000;
+
+/** A use that is charged and explained, and a coupon that is awarded: every question that a service asks another. */
+async function walk(): Promise<void> {
+  const [someone, admin] = await Promise.all([user(), user("admin")]);
+  await someone.ok(trackUsage, { service: "chat", cost: "1" });
+  const { code } = await admin.ok(createCoupon, { coupon_type: "credit_bonus", value: "3" });
+  await someone.ok(redeemCoupon, { code });
+  expect(await until(async () => (await someone.ok(getBalance)).balance === "7.000000000000", WALKED_WITHIN_MS)).toBe(
+    true,
+  );
+  const charge = (await someone.ok(listTransactions)).find(({ transaction_type: type }) => type === "usage");
+  expect(await someone.ok(explainTransaction, { id: charge?.id })).toMatchObject({ usage: { service: "chat" } });
+}
+
+test("every service works with no more rights than its row gives it, also on a broker that lost its store", async () => {
+  await walk();
+  await platform.loseBrokerStore();
+  await platform.ready();
+  for (const service of SERVICES) await platform.restart(service);
+  await platform.ready();
+  await walk();
+  expect(await refusalsIn(logOf("nats", reach.folder))).toEqual([]);
+  const complains = async (service: Service) =>
+    (await readFile(logOf(service, reach.folder), "utf8")).includes("the broker refused");
+  expect(await Promise.all(SERVICES.map(complains))).toEqual(SERVICES.map(() => false));
 });
 
 test("the books balance after all of it", async () => {

@@ -1,14 +1,14 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, expect, inject, test } from "vitest";
 import { trackUsage } from "@tollbooth/shared/contracts/usage";
+import { testFolder } from "@tollbooth/shared/testing/find";
 import { Person, somebody } from "./harness/person.ts";
-import { openPlatform } from "./harness/platform.ts";
 import { npmRun, tool } from "./harness/tool.ts";
 
-const own = await openPlatform("prices");
-afterAll(() => own.close());
-const { reach, folder: home } = own;
+const { folder: home } = inject("platform");
+const { folder: lists, remove } = await testFolder("prices");
+afterAll(remove);
 
 interface Row {
   readonly model: string | null;
@@ -44,7 +44,7 @@ test("a price that is set is shown, is in the history, and is what the next use 
   const told = await tool(home, "prices", "history", "lab", model);
   for (const { valid_from } of [changed, before]) expect(told.out).toContain(valid_from ?? "always");
 
-  const someone = await Person.of(somebody(), ["user"], reach);
+  const someone = await Person.of(somebody());
   const used = await someone.ok(trackUsage, { service: "lab", model, input_tokens: 100 });
   expect(used.provider_cost).toBe("0.300000000000");
 });
@@ -53,7 +53,7 @@ test("a list is taken over; what is bad in it is refused by itself, with its pla
   const service = somebody("service");
   const rates = (price: string) => [{ unit: "input_token", price }];
   const good = Array.from({ length: 250 }, (_, i) => ({ model: `m${i}`, rates: rates("0.01") }));
-  const file = join(home, "list.json");
+  const file = join(lists, "list.json");
   const write = (prices: object[]) => writeFile(file, JSON.stringify({ service, source: "my list", prices }));
 
   await write(good);
@@ -72,7 +72,7 @@ test("a list is taken over; what is bad in it is refused by itself, with its pla
 
 test("a price that rises more than tenfold, or is negative, waits until an operator accepts it", async () => {
   const service = somebody("service");
-  const file = join(home, "doubtful.json");
+  const file = join(lists, "doubtful.json");
   const list = (...prices: [model: string, price: string][]) =>
     writeFile(
       file,
@@ -108,14 +108,14 @@ interface Waiting {
 }
 
 test("what cannot be is told in one sentence", async () => {
-  const file = join(home, "words.json");
+  const file = join(lists, "words.json");
   await writeFile(file, "words");
   expect(await sentence("import", file)).toBe(`1 ${file} is not JSON.\n`);
   await writeFile(file, "{}");
   expect(await sentence("import", file)).toBe(
     `1 ${file} has no array "prices": npm run prices -- --help shows a list.\n`,
   );
-  expect(await sentence("import", join(home, "nowhere"))).toBe(`1 ${join(home, "nowhere")} cannot be read.\n`);
+  expect(await sentence("import", join(lists, "nowhere"))).toBe(`1 ${join(lists, "nowhere")} cannot be read.\n`);
   expect(await sentence("set", "lab", "m")).toContain("required option '--rate <unit=price...>' not specified");
   expect(await sentence("set", "lab", "m", "--rate", "input=1")).toContain(
     "A rate is a unit and its price: input_token,",

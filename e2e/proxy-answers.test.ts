@@ -1,18 +1,14 @@
 /** What the proxy answers is what its document tells: to good requests and to bad ones, with the headers that are promised. */
-import { afterAll, expect, test } from "vitest";
+import { expect, inject, test } from "vitest";
 import { getBalance } from "@tollbooth/shared/contracts/credits";
 import { syncModels } from "@tollbooth/shared/contracts/openrouter";
 import { usageSummary } from "@tollbooth/shared/contracts/usage";
 import { until } from "@tollbooth/shared/local/condition";
 import { breaches } from "./harness/books.ts";
-import { newKey } from "./harness/openrouter.ts";
 import { Person, somebody } from "./harness/person.ts";
-import { openPlatform } from "./harness/platform.ts";
 import { askProxy, type Asking } from "./harness/proxy-answer.ts";
 
-const own = await openPlatform("proxy-answers", { OPENROUTER_API_KEY: newKey("managed") });
-afterAll(() => own.close());
-const { reach } = own;
+const reach = inject("platform");
 const WITHIN_MS = 15_000;
 const MODEL = "openai/gpt-4.1";
 const NOTHING = "0.000000000000";
@@ -20,7 +16,7 @@ const body = (more: object = {}) =>
   JSON.stringify({ model: MODEL, messages: [{ role: "user", content: "Hello" }], max_tokens: 5, ...more });
 
 const ask = (asking: Asking) => askProxy(reach, { text: body(), ...asking });
-const person = () => Person.of(somebody(), ["user"], reach);
+const person = () => Person.of(somebody());
 const availableOf = async (user: Person) => ((await user.ok(getBalance)) as { available: string }).available;
 
 test("good requests tell their names, what they cost and what is left", async () => {
@@ -30,7 +26,7 @@ test("good requests tell their names, what they cost and what is left", async ()
   expect(await until(async () => (await availableOf(user)) === whole.balance, WITHIN_MS)).toBe(true);
   expect((await ask({ user, text: body({ stream: true }) })).status).toBe(200);
   const text = JSON.stringify({ model: "fake/embedder", input: "Hello" });
-  await (await Person.of("root", ["admin"], reach)).ok(syncModels);
+  await (await Person.of("root", ["admin"])).ok(syncModels);
   expect((await ask({ user, path: "/embeddings", text })).status).toBe(200);
   const models = await ask({ user, path: "/models", method: "GET" });
   expect([models.cost, models.balance !== null]).toEqual([NOTHING, true]);
@@ -75,5 +71,5 @@ test("a repeat is refused under the same name, and is no event of its own", asyn
 });
 
 test("and the books balance", async () => {
-  expect(await breaches(reach.auditUrls)).toEqual([]);
+  expect(await breaches()).toEqual([]);
 });

@@ -1,6 +1,6 @@
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { getBalance, listTransactions } from "@tollbooth/shared/contracts/credits";
-import { listDeadLetters, redriveDeadLetters } from "@tollbooth/shared/contracts/dead-letters";
+import { discardDeadLetters, listDeadLetters, redriveDeadLetters } from "@tollbooth/shared/contracts/dead-letters";
 import { setPrice } from "@tollbooth/shared/contracts/prices";
 import { trackUsage, usageEventOutcomes, usageSummary } from "@tollbooth/shared/contracts/usage";
 import { until } from "@tollbooth/shared/local/condition";
@@ -21,6 +21,7 @@ interface Message {
 
 /** A service of any language that reports on the stream. */
 function reporter(source = somebody("reporter")) {
+  sources.push(source);
   return {
     source,
     send: ({ headers = {}, body }: Message) =>
@@ -39,6 +40,13 @@ function reporter(source = somebody("reporter")) {
 }
 
 type Reporter = ReturnType<typeof reporter>;
+const sources: string[] = [];
+
+/** Other stories on this platform find no letter of ours waiting. */
+afterAll(async () => {
+  const left = (await Promise.all(sources.map((source) => lettersOf({ source })))).flat();
+  await bus.ask(discardDeadLetters, { ids: left.map(({ id }) => id), by: "e2e", reason: "it was sent to be dead" });
+});
 
 async function becomeOf(from: Reporter, user: Person, event_id: string, outcome: string): Promise<void> {
   let last: string | undefined;
@@ -55,7 +63,7 @@ function cloudEvent(id: string, more: Record<string, string> = {}) {
 }
 
 /** The letters that a reporter has left. */
-async function lettersOf({ source }: Reporter) {
+async function lettersOf({ source }: Pick<Reporter, "source">) {
   const letters = [];
   for (let after: string | undefined = "0"; after !== undefined;) {
     const page: Awaited<ReturnType<typeof list>> = await list(after);

@@ -18,7 +18,8 @@ import { openPlatform, serverDb } from "./harness/platform.ts";
 import { setBack } from "./harness/set-back.ts";
 
 const own = await openPlatform("restore");
-const { platform, reach, folder } = own;
+const { platform, reach } = own;
+const { folder } = reach;
 const data = dataOf(folder);
 const base = join(folder, "base");
 const archive = join(folder, "archive");

@@ -6,11 +6,13 @@ import { until } from "@tollbooth/shared/local/condition";
 import { freePort } from "@tollbooth/shared/local/ports";
 import { testFolder } from "@tollbooth/shared/testing/find";
 import { isReady, npmStart, processesOf, type Started } from "./harness/start.ts";
+import { tool } from "./harness/tool.ts";
 
 const { folder: home, remove } = await testFolder("start");
 afterAll(remove);
 const port = await freePort();
 const shell = promisify(execFile);
+const isLinux = process.platform === "linux";
 
 /** Runs what `npm start` says one could try; answers what each of the three printed. */
 async function tryIt(started: Started): Promise<unknown[]> {
@@ -25,7 +27,7 @@ async function tryIt(started: Started): Promise<unknown[]> {
     .map((line) => JSON.parse(line) as unknown);
 }
 
-test("npm start makes a platform out of nothing; SIGTERM ends it within 10 s, kill -9 at once, and the next start finds the data again", async () => {
+test("npm start makes a platform out of nothing; SIGTERM ends it within 10 s, kill -9 at once, npm run stop as well, and the next start finds the data again", async () => {
   const [coldMs, first] = await startTimed();
   const [before, use, granted] = await tryIt(first);
   expect(before).toMatchObject({ user_id: "alice", balance: "5.000000000000" });
@@ -47,11 +49,15 @@ test("npm start makes a platform out of nothing; SIGTERM ends it within 10 s, ki
 
   second.process.kill("SIGKILL");
   // Elsewhere nothing tells its processes of its death.
-  if (process.platform === "linux") expect(await until(() => processesOf(home).length === 0, 10_000)).toBe(true);
+  if (isLinux) expect(await until(() => processesOf(home).length === 0, 10_000)).toBe(true);
   const [, third] = await startTimed();
   const [after] = await tryIt(third);
   expect(Math.round(balanceIn(after))).toBe(Math.round(balanceIn(again)) + 25);
-  await stopTimed(third);
+  expect(await tool(home, "stop")).toMatchObject({ code: 0, out: "Ended the platform.\n" });
+  expect(await third.ended).toBe(0);
+  expect(isLinux ? processesOf(home) : []).toEqual([]);
+  expect(await tool(home, "stop")).toMatchObject({ code: 0, out: "Nothing was running.\n" });
+  expect(await tool(home, "stop", "--json")).toMatchObject({ code: 0, out: "[]\n" });
 });
 
 /** How long it takes until it is ready, in milliseconds. */
@@ -69,7 +75,7 @@ async function stopTimed(started: Started): Promise<number> {
   expect(await started.ended).toBe(0);
   const tookMs = Math.round(performance.now() - begin);
   expect(tookMs).toBeLessThan(10_000);
-  expect(process.platform === "linux" ? processesOf(home) : []).toEqual([]);
+  expect(isLinux ? processesOf(home) : []).toEqual([]);
   return tookMs;
 }
 

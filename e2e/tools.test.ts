@@ -1,22 +1,20 @@
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
 import { openBus } from "@tollbooth/shared/bus";
 import { allocate, getBalance } from "@tollbooth/shared/contracts/credits";
 import { trackUsage, usageEventOutcomes } from "@tollbooth/shared/contracts/usage";
 import type { Db } from "@tollbooth/shared/db";
-import { freePort } from "@tollbooth/shared/local/ports";
 import { openLog } from "@tollbooth/shared/log";
 import { Streams, streams as allStreams } from "@tollbooth/shared/streams";
 import { testFolder } from "@tollbooth/shared/testing/find";
 import type { Finding } from "../tools/src/books.ts";
 import { becomes } from "./harness/balance.ts";
-import { Person, somebody } from "./harness/person.ts";
-import { openPlatform, superuserDb } from "./harness/platform.ts";
-import { isReady, npmStart, processesOf } from "./harness/start.ts";
+import { newUser, Person, somebody } from "./harness/person.ts";
+import { superuserDb } from "./harness/platform.ts";
 import { npmRun, tool } from "./harness/tool.ts";
 
-const own = await openPlatform("tools");
+const reach = inject("platform");
+const { folder: home } = reach;
 const empty = await testFolder("empty");
-const { reach, folder: home } = own;
 let db: Record<"credits" | "usage", Db>;
 
 beforeAll(async () => {
@@ -24,13 +22,8 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await Promise.all([db.credits.close(), db.usage.close()]);
-  await own.close();
   await empty.remove();
 });
-
-function user(): Promise<Person> {
-  return Person.of(somebody(), ["user"], reach);
-}
 
 describe("npm run token", () => {
   test("prints a token that the gateway takes, and nothing else", async () => {
@@ -46,7 +39,7 @@ describe("npm run token", () => {
       "5m",
     );
     expect([code, out]).toEqual([0, expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+\n$/)]);
-    const bob = Person.with(`Bearer ${out.trim()}`, "bob smith", reach);
+    const bob = Person.with(`Bearer ${out.trim()}`, "bob smith");
     const grant = { user_id: somebody(), amount: 1, source: "test" };
     expect(await bob.ok(allocate, grant)).toMatchObject({ balance: "6.000000000000" });
     expect(await bob.ok(getBalance)).toMatchObject({ user_id: "bob smith" });
@@ -60,7 +53,7 @@ describe("npm run token", () => {
       sub: "alice",
       roles: ["user"],
     });
-    const alice = Person.with(`Bearer ${out.trim()}`, "alice", reach);
+    const alice = Person.with(`Bearer ${out.trim()}`, "alice");
     expect(await alice.ok(getBalance)).toMatchObject({ user_id: "alice" });
     const grant = { user_id: "alice", amount: 1, source: "test" };
     expect(await alice.refused(allocate, grant)).toMatchObject({ code: "forbidden" });
@@ -96,7 +89,7 @@ describe("npm run audit", () => {
   ];
 
   async function someoneCharged(): Promise<Person> {
-    const someone = await user();
+    const someone = await newUser();
     await someone.ok(trackUsage, { service: "chat", cost: "1" });
     await becomes(someone, "4.000000000000");
     return someone;
@@ -151,7 +144,7 @@ describe.runIf(reach.natsKeys)("npm run reporter", () => {
     };
     const search = await openBus(reporter);
     onTestFinished(() => search.close());
-    const someone = await user();
+    const someone = await newUser();
     const report = JSON.stringify({ user_id: someone.sub, event_id: "1", service: "chat", cost: "1" });
     await new Streams(search).publish(allStreams.usageReports.name, "usage.report.search", somebody(), {}, report);
     await becomes(someone, "4.000000000000");
@@ -166,17 +159,5 @@ describe.runIf(reach.natsKeys)("npm run reporter", () => {
     ];
     expect([taken.code, taken.err.trim()]).toEqual([1, expect.stringContaining("belongs to Tollbooth itself")]);
     expect([unknown.code, unknown.err.trim()]).toEqual([1, "nobody could not report anyway."]);
-  });
-});
-
-describe("npm run stop", () => {
-  test("ends what npm start started, and says that there is nothing to end", async () => {
-    const started = npmStart(empty.folder, await freePort());
-    await isReady(started);
-    expect(await tool(empty.folder, "stop")).toMatchObject({ code: 0, out: "Ended the platform.\n" });
-    expect(await started.ended).toBe(0);
-    if (process.platform === "linux") expect(processesOf(empty.folder)).toEqual([]);
-    expect(await tool(empty.folder, "stop")).toMatchObject({ code: 0, out: "Nothing was running.\n" });
-    expect(await tool(empty.folder, "stop", "--json")).toMatchObject({ code: 0, out: "[]\n" });
   });
 });

@@ -73,7 +73,7 @@ function named(spans: readonly Span[], name: string): Span | undefined {
 }
 
 async function logOf(service: Service): Promise<string> {
-  return readFile(join(own.folder, "logs", `${service}.log`), "utf8");
+  return readFile(join(own.reach.folder, "logs", `${service}.log`), "utf8");
 }
 
 describe("the walk of POST /usage/track", () => {
@@ -257,7 +257,7 @@ test("no token, key or password is in any span, log or metric", async () => {
   await user.ok(trackUsage, { service: "chat", cost: "1" }, { traceparent });
   await spansOf(id);
 
-  const kept = await readKept(own.folder);
+  const kept = await readKept(own.reach.folder);
   const secrets = { key, token, foreign, jwt: own.reach.signing.secret, ...kept?.passwords };
   expect(Object.values(secrets).filter((secret) => secret.length < 20)).toEqual([]);
   expect(kept?.passwords.credits).toBeDefined();

@@ -28,6 +28,8 @@ export interface Reach {
   readonly signing: Signing;
   /** The fake OpenRouter that the platform asks. */
   readonly openRouterUrl: string;
+  /** Its data and logs; tools that are run with it for their home work for this platform. */
+  readonly folder: string;
 }
 
 /** The page of an app that OpenRouter sends users back to; there is none. */
@@ -37,8 +39,6 @@ export const CALLBACK_URL = "https://app.example.com/connected";
 export interface Own {
   readonly platform: Platform;
   readonly reach: Reach;
-  /** Its data and logs. */
-  readonly folder: string;
   /** Stops it and removes its folder. Throws where the broker refused something: somebody lacked a right. */
   close(): Promise<void>;
 }
@@ -74,8 +74,8 @@ export async function openPlatform(
     const platform = await Platform.start({ folder, fsync: false, env: settings });
     const { gatewayUrl, natsUrl, natsKeys, databaseUrls, auditUrls } = platform;
     const addresses = { gatewayUrl, natsUrl, natsKeys, databaseUrls, auditUrls, openRouterUrl: fake.url };
-    const reach = { ...addresses, signing: await signingIn(folder) };
-    return { platform, reach, folder, close: () => close(platform) };
+    const reach = { ...addresses, folder, signing: await signingIn(folder) };
+    return { platform, reach, close: () => close(platform) };
   } catch (error) {
     await close();
     throw error;

@@ -3,9 +3,9 @@ import { rolesOf, type Owner } from "../../tools/src/databases.ts";
 import { serverDb, type Own } from "./platform.ts";
 
 /** Sets a service's database back to the moment before `meanwhile`; the service is stopped at both. */
-export async function setBack({ platform, folder }: Own, owner: Owner, meanwhile: () => Promise<void>): Promise<void> {
+export async function setBack({ platform, reach }: Own, owner: Owner, meanwhile: () => Promise<void>): Promise<void> {
   const { database } = rolesOf(owner);
-  const postgres = await serverDb(folder);
+  const postgres = await serverDb(reach.folder);
   const command = async (text: string) => void (await postgres.run({ text, values: [] }));
   const without = async (work: () => Promise<void>) => {
     await platform.part(owner).stop();

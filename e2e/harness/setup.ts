@@ -1,6 +1,7 @@
 /** Runs once before the end-to-end tests: one platform for all of them. */
 import type { TestProject } from "vitest/node";
 import { freePort } from "@tollbooth/shared/local/ports";
+import { newKey } from "./openrouter.ts";
 import { openPlatform, type Reach } from "./platform.ts";
 
 declare module "vitest" {
@@ -22,7 +23,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
     `${name.toUpperCase()}_METRICS_PORT`,
     String(port),
   ]);
-  const env = { LOG_LEVEL: "warn", ...(Object.fromEntries(ports) as NodeJS.ProcessEnv) };
+  const env = {
+    LOG_LEVEL: "warn",
+    OPENROUTER_API_KEY: newKey("managed"),
+    ...(Object.fromEntries(ports) as NodeJS.ProcessEnv),
+  };
   // From nothing: no test's databases are prepared yet.
   const own = await openPlatform("e2e", env, async () => {});
   project.provide("platform", own.reach);

@@ -27,7 +27,7 @@ class LongestFirst extends BaseSequencer {
 const servers = "packages/shared/src/testing/setup.ts";
 /** Stories that hurt, watch or set up a platform have one of their own each; the others share one, one after the other. */
 const OWN = "e2e/{deaths,demo,fuzz,given-servers,keys,lifecycle,recorded,repair,restore,start,trace}.test.ts";
-const PREPARED = "e2e/harness/prepared.ts";
+const PREPARED = "e2e/harness/prepare.ts";
 /** Too long for every change: it is run by name, `npx vitest run --project long`. */
 const LONG = ["faults/upgrade.test.ts"];
 const rooms = "{packages,services,tools}/**/src/**";

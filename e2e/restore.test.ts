@@ -7,6 +7,7 @@ import { createCoupon, redeemCoupon } from "@tollbooth/shared/contracts/coupons"
 import { allocate } from "@tollbooth/shared/contracts/credits";
 import { trackUsage } from "@tollbooth/shared/contracts/usage";
 import { openDb, type Db } from "@tollbooth/shared/db";
+import { output } from "@tollbooth/shared/local/command";
 import { until } from "@tollbooth/shared/local/condition";
 import { sql } from "@tollbooth/shared/sql";
 import { OWNERS } from "../tools/src/databases.ts";
@@ -87,7 +88,8 @@ async function goBackTo(at: string): Promise<void> {
   platform.part("postgres").kill("SIGKILL");
   await platform.part("postgres").stop();
   await rm(data, { recursive: true });
-  await cp(base, data, { recursive: true });
+  // Of 2,400 files: node:fs takes five times as long.
+  await output(["cp", "-R", base, data]);
   await writeFile(join(data, "recovery.signal"), "");
   const settings = {
     restore_command: `cp "${archive}/%f" "%p"`,

@@ -1,18 +1,18 @@
 /**
- * The databases of all services: 200,000 events and journal lines, and a tenth of that of what grows beside them. A plan that
+ * The databases of all services: 60,000 events and journal lines, and a tenth of that of what grows beside them. A plan that
  * reads an index at this size should do so at a larger one.
  */
 import type { Db } from "@tollbooth/shared/db";
 import { sql } from "@tollbooth/shared/sql";
 import { addAccounts, addEvents } from "../masses.ts";
 
-const EVENTS = 200_000;
-const USERS = 10_000;
-const MANY = 20_000;
-const TWICE_AS_MANY = 40_000;
+const EVENTS = 60_000;
+const USERS = 3_000;
+const MANY = 6_000;
+const TWICE_AS_MANY = 12_000;
 const ID = sql`lpad(to_hex(n), 32, '0')::uuid`;
 
-/** 10,000 users of 20 journal lines each, with holds, discounts and consumed events. */
+/** 3,000 users of 20 journal lines each, with holds, discounts and consumed events. */
 export async function fillCredits(db: Db): Promise<void> {
   await untriggered(db, ["credit_lots", "credit_transactions", "credit_holds", "discounts"], async () => {
     await addAccounts(db, { count: USERS, prefix: "user", lines: 20 });
@@ -31,13 +31,13 @@ export async function fillCredits(db: Db): Promise<void> {
   await fillDelivery(db);
 }
 
-/** 200,000 events of 200 users in 30 days. */
+/** 60,000 events of 200 users in 30 days. */
 export async function fillUsage(db: Db): Promise<void> {
   await addEvents(db, { count: EVENTS, users: 200, prefix: "user", days: 30, knownDays: 6 });
   await fillDelivery(db);
 }
 
-/** 20,000 coupons, and 40,000 redemptions, one in ten of them of one coupon. */
+/** 6,000 coupons, and 12,000 redemptions, one in ten of them of one coupon. */
 export async function fillCoupons(db: Db): Promise<void> {
   await db.run(
     sql`insert into coupon_codes (code, coupon_type, value, created_by) select 'CODE-' || n, 'credit_bonus', 1, 'mass' from generate_series(0, ${MANY - 1}::int) n`,
@@ -52,7 +52,7 @@ export async function fillCoupons(db: Db): Promise<void> {
   await fillDelivery(db);
 }
 
-/** 20,000 connected users, with 2 chats each. */
+/** 6,000 connected users, with 2 chats each. */
 export async function fillOpenRouter(db: Db): Promise<void> {
   await db.run(
     sql`insert into openrouter_accounts (user_id, connection_id, vault_key_id, sealed_key, key_hint, last_synced, created_at)

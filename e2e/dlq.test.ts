@@ -13,7 +13,7 @@ import { becomes } from "./harness/balance.ts";
 import { ADMIN, testBus } from "./harness/bus.ts";
 import { newUser, somebody } from "./harness/person.ts";
 import { superuserDb } from "./harness/platform.ts";
-import { npmRun, tool } from "./harness/tool.ts";
+import { tool } from "./harness/tool.ts";
 
 const { folder: home } = inject("platform");
 const empty = await testFolder("empty");
@@ -42,7 +42,7 @@ describe("npm run dlq", () => {
     expect(letter).toMatchObject({ service: "usage", subject: `usage.report.${source}`, body });
     const named = `usage/${letter?.id}`;
 
-    const listed = await npmRun(home, "dlq");
+    const listed = await tool(home, "dlq");
     expect(listed.code).toBe(0);
     for (const word of [named, `usage.report.${source}`, "no price is known", "1 waiting"])
       expect(listed.out).toContain(word);

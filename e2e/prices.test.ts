@@ -4,7 +4,7 @@ import { afterAll, expect, inject, test } from "vitest";
 import { trackUsage } from "@tollbooth/shared/contracts/usage";
 import { testFolder } from "@tollbooth/shared/testing/find";
 import { Person, somebody } from "./harness/person.ts";
-import { npmRun, tool } from "./harness/tool.ts";
+import { tool } from "./harness/tool.ts";
 
 const { folder: home } = inject("platform");
 const { folder: lists, remove } = await testFolder("prices");
@@ -30,7 +30,7 @@ async function sentence(...args: string[]): Promise<string> {
 test("a price that is set is shown, is in the history, and is what the next use costs", async () => {
   const model = somebody("model");
   expect(await sentence("show", "lab", model)).toBe(`1 no price is known for lab ${model}\n`);
-  const set = await npmRun(home, "prices", "set", "lab", model, "--rate", "input_token=0.001", "output_token=0.002");
+  const set = await tool(home, "prices", "set", "lab", model, "--rate", "input_token=0.001", "output_token=0.002");
   expect(set.code).toBe(0);
   for (const word of [model, "always", "admin", "input_token", "0.001", "output_token", "0.002"])
     expect(set.out).toContain(word);

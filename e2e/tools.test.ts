@@ -97,7 +97,7 @@ describe("npm run audit", () => {
 
   test("exits 0 and says so when the books balance", async () => {
     await someoneCharged();
-    const { code, out } = await npmRun(home, "audit");
+    const { code, out } = await tool(home, "audit");
     expect([code, out]).toEqual([0, expect.stringContaining("The books balance.")]);
     const { out: json } = await tool(home, "audit", "--json");
     const findings = JSON.parse(json) as Finding[];
@@ -134,7 +134,7 @@ describe("npm run audit", () => {
 
 describe.runIf(reach.natsKeys)("npm run reporter", () => {
   test("lets a service report as one source, at once", async () => {
-    const { code, out } = await npmRun(home, "reporter", "--source", "search");
+    const { code, out } = await tool(home, "reporter", "--source", "search");
     expect([code, out]).toEqual([0, expect.stringMatching(/^search may report\.$/m)]);
     const reporter = {
       url: reach.natsUrl,

@@ -62,9 +62,14 @@ export class Clients {
 
   /** Settles when usage has every report; what it does not know after a while is sent again. Throws where that is in vain. */
   async confirmReports(): Promise<void> {
-    const isKnown = async () => (await this.#unknown().catch(() => [undefined])).length === 0;
+    let unknown: readonly Report[] = [...this.#reports.values()];
+    const isKnown = async () => {
+      // While usage is away it is not known of any.
+      unknown = await this.#unknown().catch(() => unknown);
+      return unknown.length === 0;
+    };
     if (await until(isKnown, SEND_AGAIN_AFTER_MS)) return;
-    for (const report of await this.#unknown()) await insist(() => this.#send(report));
+    for (const report of unknown) await insist(() => this.#send(report));
     if (await until(isKnown, QUIET_WITHIN_MS)) return;
     throw new Error("usage does not know what was reported");
   }

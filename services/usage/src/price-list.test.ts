@@ -1,13 +1,19 @@
+import { createHash } from "node:crypto";
 import { calcPrice, waitForUpdate, type Provider } from "@pydantic/genai-prices";
 import { decimal } from "@tollbooth/shared/money";
 import { expect, test } from "vitest";
 import { Catalogue } from "./catalogue.ts";
 import { costOf } from "./cost.ts";
-import { listedPrices, platformPrices } from "./price-list.ts";
+import { LIST, listedPrices, platformPrices } from "./price-list.ts";
 
 const providers = (await waitForUpdate()) as Provider[];
 const prices = [...listedPrices(providers), ...platformPrices()].map((price, i) => ({ ...price, id: String(i) }));
 const catalogue = new Catalogue(1n, prices);
+
+test("a list that was read otherwise, or is another one, has another sum: services take it over", () => {
+  const text = JSON.stringify([...listedPrices(providers), ...platformPrices()]);
+  expect(LIST).toBe(createHash("sha256").update(text).digest("hex"));
+});
 
 test("every row of the list that has a unit of ours is taken over, and each model of it is found again", () => {
   const missing = providers.flatMap((provider) =>

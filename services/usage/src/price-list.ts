@@ -5,6 +5,12 @@ import type { ConditionalPrice, ModelInfo, ModelPrice, Provider } from "@pydanti
 import { groupBy } from "./group.ts";
 import type { NewPrice, Rate, Window } from "./price.ts";
 
+/**
+ * The sum (SHA-256) of all that this file makes of the bundled list: where it was taken over before, nobody has to look at it
+ * again. A test says what it is now, when the list or its reading has changed.
+ */
+export const LIST = "b2e4e996c3d5b423eda3229b6ae918744c5f0c77c308fd1ef09c69a2ee34975a";
+
 /** How the list names its units, and of how many of ours each is. What is not here cannot be reported, so it is not priced. */
 const UNITS: Readonly<Record<string, readonly [unit: PricedUnit, per: number]>> = {
   input_mtok: ["input_token", 1_000_000],

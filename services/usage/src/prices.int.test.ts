@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { getPrice, importPrices, priceHistory, quoteCost, setPrice } from "@tollbooth/shared/contracts/prices";
 import { trackUsage } from "@tollbooth/shared/contracts/usage";
 import type { Tx } from "@tollbooth/shared/db";
@@ -6,7 +7,8 @@ import { testDatabase } from "@tollbooth/shared/testing/postgres";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { readPrices } from "./prices.store.ts";
-import { admin, openUsage, plain, service } from "./testing/service.ts";
+import { Prices } from "./prices.ts";
+import { admin, openUsage, plain, service, type TestUsage } from "./testing/service.ts";
 
 const { db } = await testDatabase("usage");
 // Two replicas of the service on one database.
@@ -21,6 +23,21 @@ test("a service that starts again adds no price", async () => {
   expect([await rows(), await version()]).toEqual(before);
   expect(await rows()).toBeGreaterThan(1500);
 });
+
+test("a service that comes with another list than the last takes it over, whichever came first", async () => {
+  const elsewhere = (await testDatabase("usage")).db;
+  const inputOf = async (asked: TestUsage) =>
+    (await asked.ask(getPrice, { service: "embedding", model: "any" }, service)).rates[0]?.price.toFixed();
+  const prices = new Prices(randomUUID);
+  const first = (await prices.seed(elsewhere, Date.now())).find((price) => price.service === "embedding");
+  if (first === undefined) throw new Error("embeddings have no price");
+  // As a service with another list does it.
+  const rates = first.rates.map((rate) => ({ ...rate, price: rate.price.times(2) }));
+  await elsewhere.tx((tx) => prices.change(tx, () => [{ ...first, rates, validFrom: Date.now() }]));
+  expect(await inputOf(await openUsage(elsewhere))).toBe("0.00000004");
+  await elsewhere.run(sql`update catalogue set listed = 'another'`);
+  expect(await inputOf(await openUsage(elsewhere))).toBe("0.00000002");
+}, 30_000);
 
 describe("a price that is set", () => {
   const sheet = (input: string) => ({

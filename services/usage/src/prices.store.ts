@@ -22,6 +22,18 @@ export async function lockVersion(tx: Tx): Promise<bigint> {
   return (await tx.one(Version, sql`select version from catalogue for update`)).version;
 }
 
+const Listed = z.object({ listed: z.string().nullable() });
+
+/** The list that was taken over last; null before any was. */
+export async function readListed(tx: Tx): Promise<string | null> {
+  return (await tx.one(Listed, sql`select listed from catalogue`)).listed;
+}
+
+/** Notes the list that has been taken over. */
+export async function noteListed(tx: Tx, list: string): Promise<void> {
+  await tx.run(sql`update catalogue set listed = ${list}`);
+}
+
 const PriceRow = z.object({
   id: z.string(),
   service: z.string(),

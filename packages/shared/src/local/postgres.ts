@@ -44,8 +44,8 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalPost
 
   // prettier-ignore
   const settings = [
-    "listen_addresses=127.0.0.1", "unix_socket_directories=", `max_connections=${CONNECTIONS_MAX}`, "timezone=UTC", "autovacuum_naptime=10s",
-    ...(fsync ? [] : UNSAFE.map((name) => `${name}=off`)),
+    "listen_addresses=127.0.0.1", "unix_socket_directories=", `max_connections=${CONNECTIONS_MAX}`, "timezone=UTC",
+    ...(fsync ? ["autovacuum_naptime=10s"] : UNSAFE.map((name) => `${name}=off`)),
   ];
   const server = join(place.binaries, "bin/postgres");
   const args = ["-D", place.dataDir, "-p", String(port), ...settings.flatMap((setting) => ["-c", setting])];

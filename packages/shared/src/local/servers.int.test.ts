@@ -17,7 +17,7 @@ async function place(mode: number): Promise<PostgresOptions> {
   const folder = await mkdtemp(join(tmpdir(), "tollbooth-local-"));
   await chmod(folder, mode);
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  return { dataDir: join(folder, "data"), port: await freePort(), logFile: join(folder, "log") };
+  return { dataDir: join(folder, "data"), port: await freePort(), logFile: join(folder, "log"), fsync: false };
 }
 
 async function start(options: PostgresOptions) {

@@ -14,7 +14,7 @@ function project(name: string, include: string[], more: object = {}): TestProjec
 }
 
 /** The longest ones come first, so that no worker is left alone with one of them at the end; then as always. */
-const LONGEST = ["faults/storms", "faults/harms", "faults/scale", "faults/proxy", "e2e/demo"];
+const LONGEST = ["faults/storms", "faults/harms", "e2e/deaths", "e2e/repair", "e2e/demo", "e2e/start"];
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     // oxlint-disable-next-line unicorn/no-array-sort -- it is vitest's, and no array's
@@ -54,8 +54,9 @@ export default defineConfig({
         testTimeout: 60_000,
         hookTimeout: 120_000,
       }),
-      // Each file has a platform of its own, and mostly waits.
-      project("platforms", [OWN, "faults/**/*.test.ts"], {
+      // Each file of these two has a platform of its own. Stories mostly wait.
+      project("stories", [OWN], { globalSetup: PREPARED, maxWorkers: 3, testTimeout: 180_000, hookTimeout: 120_000 }),
+      project("faults", ["faults/**/*.test.ts"], {
         globalSetup: PREPARED,
         exclude: ["**/node_modules/**", ...LONG],
         maxWorkers: 2,

@@ -4,15 +4,15 @@
  */
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const BIN = join(ROOT, "node_modules/.bin");
 const STATIC = ["lint", "format", "types", "dead"];
-/** What of a row is run at the same time, with its share of the processors, and of that what by the same workers. */
-const SUITES = { check: [[["unit"]]], test: [[["unit", "integration"], ["e2e"]], [["platforms"]]] };
+/** What of a row is run at the same time, and of that what by the same workers: what waits lets the other work. */
+const SUITES = { check: [[["unit"]]], test: [[["unit", "integration"], ["e2e"]], [["faults"]], [["stories"]]] };
 
 /** Runs all gates of a set, also after one has failed, and answers the exit code. Arguments go to vitest. */
 export async function runGates(set, args) {
@@ -20,10 +20,7 @@ export async function runGates(set, args) {
   const failures = [];
   await Promise.all(STATIC.map((gate) => staticGate(gate, tally, failures)));
   if (set === "test") await staticGate("build", tally, failures);
-  for (const row of SUITES[set]) {
-    const workers = row.length > 1 ? [`--maxWorkers=${Math.ceil(availableParallelism() / row.length)}`] : [];
-    await Promise.all(row.map((suites) => testSuites(suites, [...workers, ...args], tally, failures)));
-  }
+  for (const row of SUITES[set]) await Promise.all(row.map((suites) => testSuites(suites, args, tally, failures)));
   const skipped = tally.skipped > 0 ? `, ${tally.skipped} skipped` : "";
   // Once more at the end, where whoever has only the end of a long output finds them.
   for (const failure of failures) console.log(`FAILED  ${failure}`);

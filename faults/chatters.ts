@@ -48,6 +48,8 @@ export class Chatters {
   readonly #ownerToken: string;
   readonly #billedBefore: number;
   readonly #working: Promise<void>[];
+  /** The owner's last key. */
+  #key = "";
   #isConnected = false;
   #isEnding = false;
   readonly ends = new Map<Ended, number>();
@@ -86,8 +88,8 @@ export class Chatters {
 
   /** Settles when it is known what every chat cost, and answers what became of them. Throws where that is not known in time. */
   async bills(): Promise<Bills> {
-    // Bills of what his key paid are asked for with his key.
-    await until(async () => this.#isConnected || (await this.#connect()), SETTLED_WITHIN_MS);
+    // Bills of what his key paid are asked for with his key: he has a good one, also where no chat has told him of the last one's end.
+    await until(async () => this.#world.provider.keys.has(this.#key) || (await this.#connect()), SETTLED_WITHIN_MS);
     await settled(this.#world, this.#users, SETTLED_WITHIN_MS);
     const billed = this.#world.provider.fake.billed().slice(this.#billedBefore);
     const found = await settlement(this.#world, billed, this.#users, (cost, user) =>
@@ -127,7 +129,10 @@ export class Chatters {
     const call = { path: "/openrouter/create-account", token: this.#ownerToken, body: { api_key } };
     const answer = await new Rest(this.#world.platform.gatewayUrls).ask(call, PATIENCE_MS);
     this.#isConnected = answer?.status === 200;
-    if (this.#isConnected) this.#world.provider.keys.add(api_key);
+    if (this.#isConnected) {
+      this.#key = api_key;
+      this.#world.provider.keys.add(api_key);
+    }
     return this.#isConnected;
   }
 }

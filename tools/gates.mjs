@@ -11,16 +11,22 @@ import { fileURLToPath } from "node:url";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const BIN = join(ROOT, "node_modules/.bin");
 const STATIC = ["lint", "format", "types", "dead"];
-/** What of a row is run at the same time, and of that what by the same workers: what waits lets the other work. */
-const SUITES = { check: [[["unit"]]], test: [[["unit", "integration"], ["e2e"]], [["faults"]], [["stories"]]] };
+/** What needs what was built. Suites of a row run at the same time, with their share of the processors. */
+const BUILT = [["integration", "e2e"], ["faults"], ["stories"]];
 
 /** Runs all gates of a set, also after one has failed, and answers the exit code. Arguments go to vitest. */
 export async function runGates(set, args) {
   const tally = { passed: 0, failed: 0, skipped: 0 };
   const failures = [];
-  await Promise.all(STATIC.map((gate) => staticGate(gate, tally, failures)));
-  if (set === "test") await staticGate("build", tally, failures);
-  for (const row of SUITES[set]) await Promise.all(row.map((suites) => testSuites(suites, args, tally, failures)));
+  const gates = STATIC.map((gate) => staticGate(gate, tally, failures));
+  await Promise.all([...gates, testSuite("unit", { args }, tally, failures)]);
+  if (set === "test") {
+    await staticGate("build", tally, failures);
+    for (const row of BUILT) {
+      const options = { args, share: row.length > 1 ? [`--maxWorkers=${100 / row.length}%`] : [] };
+      await Promise.all(row.map((suite) => testSuite(suite, options, tally, failures)));
+    }
+  }
   const skipped = tally.skipped > 0 ? `, ${tally.skipped} skipped` : "";
   // Once more at the end, where whoever has only the end of a long output finds them.
   for (const failure of failures) console.log(`FAILED  ${failure}`);
@@ -42,20 +48,19 @@ async function staticGate(gate, tally, failures) {
   }
 }
 
-async function testSuites(suites, args, tally, failures) {
+async function testSuite(suite, { args, share = [] }, tally, failures) {
   const folder = await mkdtemp(join(tmpdir(), "tollbooth-report-"));
   const file = join(folder, "report.json");
   // A suite without tests is broken, unless somebody asked for some tests only.
   const some = args.length > 0 ? ["--passWithNoTests", ...args] : [];
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
-  const projects = suites.map((suite) => `--project=${suite}`);
-  const { code } = await run("vitest", ["run", ...projects, ...reporters, ...some], "show");
+  const { code } = await run("vitest", ["run", `--project=${suite}`, ...share, ...reporters, ...some], "show");
   const report = await readFile(file, "utf8").then(JSON.parse, () => undefined);
   await rm(folder, { recursive: true });
   const counts = count(report);
   // A run that failed without a failed test (a set-up, an unhandled error) is a failure all the same.
   if (code !== 0 && counts.failed === 0) counts.failed = 1;
-  if (counts.failed > 0) failures.push(...namesOfFailed(report, suites));
+  if (counts.failed > 0) failures.push(...namesOfFailed(report, suite));
   for (const kind of Object.keys(tally)) tally[kind] += counts[kind];
 }
 
@@ -71,14 +76,14 @@ function count(report) {
 }
 
 /** The failed tests' names and why, and the suites' own where none has failed. */
-function namesOfFailed(report, suites) {
+function namesOfFailed(report, suite) {
   const names = (report?.testResults ?? []).flatMap(({ name, status, message, assertionResults }) => {
     const file = relative(ROOT, name);
     const failed = assertionResults.filter((each) => each.status === "failed");
     if (status === "failed" && failed.length === 0) return [`${file}: ${message}`];
     return failed.map((each) => `${file} > ${each.fullName}: ${each.failureMessages[0]?.split("\n")[0]}`);
   });
-  return names.length > 0 ? names : [`${suites.join(", ")}: the words are above`];
+  return names.length > 0 ? names : [`${suite}: the words are above`];
 }
 
 async function run(program, args, output) {

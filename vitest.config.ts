@@ -54,9 +54,8 @@ export default defineConfig({
         testTimeout: 60_000,
         hookTimeout: 120_000,
       }),
-      // Each file of these two has a platform of its own. Stories mostly wait.
-      project("stories", [OWN], { globalSetup: PREPARED, maxWorkers: 3, testTimeout: 180_000, hookTimeout: 120_000 }),
-      project("faults", ["faults/**/*.test.ts"], {
+      // Each file has a platform of its own. With three at a time each takes longer, and all of them no shorter.
+      project("platforms", [OWN, "faults/**/*.test.ts"], {
         globalSetup: PREPARED,
         exclude: ["**/node_modules/**", ...LONG],
         maxWorkers: 2,

@@ -5,7 +5,7 @@ import { SERVICES } from "../tools/src/service.ts";
 import { UNHARMED, weather } from "./scenario.ts";
 import { worldOfThisFile } from "./world.ts";
 
-const world = worldOfThisFile({}, true);
+const world = worldOfThisFile({}, { isScaled: true });
 
 /** How many brokers keep a stream. */
 async function copiesOf(stream: string): Promise<number> {

@@ -44,7 +44,7 @@ test(
 );
 
 async function siege(seed: number): Promise<SeedFigures> {
-  const world = await World.open();
+  const world = await World.open({}, { hasLines: true });
   let figures: SeedFigures | undefined;
   try {
     const endMs = performance.now() + MINUTES_EACH * 60_000;

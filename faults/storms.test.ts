@@ -13,7 +13,7 @@ import { worldOfThisFile } from "./world.ts";
 const WAVES = 3;
 const LONG_MS = 400_000;
 
-const world = worldOfThisFile();
+const world = worldOfThisFile({}, { hasLines: true });
 
 /** Harms of several servers, each server's one after the other and the servers at the same time. */
 function sufferings(name: string, harms: readonly Harm[]) {

@@ -15,7 +15,7 @@ import { brokersOf, type Broker } from "../tools/src/servers.ts";
 import { logOf, type Service } from "../tools/src/service.ts";
 import { refusalsIn } from "../tools/src/testing/refusals.ts";
 import type { Books } from "../tools/src/reconcile.ts";
-import { beginPrepared } from "../e2e/harness/prepared.ts";
+import { beginPrepared, SMALL_POOLS } from "../e2e/harness/prepared.ts";
 import { Line } from "./line.ts";
 import { Provider } from "./provider.ts";
 import { Tape } from "./tape.ts";
@@ -45,12 +45,20 @@ interface Opened {
   readonly buses: Readonly<Record<"operator" | "usage" | "coupons", Bus>>;
 }
 
+/** What a world has that others do without. */
+export interface Shape {
+  /** Three brokers, and two processes of each service. */
+  readonly isScaled?: boolean;
+  /** Lines between the services and their servers, which can break; a platform that is scaled out has none. */
+  readonly hasLines?: boolean;
+}
+
 export class World {
   readonly platform: Platform;
   readonly books: Books;
   readonly bus: Bus;
   readonly streams: Streams;
-  /** All that the services are told of these servers comes and goes here; a platform that is scaled out has none. */
+  /** All that the services are told of these servers comes and goes here, in a world that has lines. */
   readonly lines: Readonly<Record<"nats" | "postgres", Line>>;
   readonly provider: Provider;
   readonly tape: Tape;
@@ -64,15 +72,18 @@ export class World {
   readonly #buses: Opened["buses"];
   readonly #cleanings: (() => Promise<unknown>)[] = [];
 
-  /** Starts a platform of its own in a new folder, with these settings, scaled out or not. */
-  static async open(settings: NodeJS.ProcessEnv = {}, isScaled = false): Promise<World> {
+  /** Starts a platform of its own in a new folder, with these settings. */
+  static async open(
+    settings: NodeJS.ProcessEnv = {},
+    { isScaled = false, hasLines = false }: Shape = {},
+  ): Promise<World> {
     const folder = await mkdtemp(join(tmpdir(), "tollbooth-faults-"));
     // Postgres may run as another user, who has to get to its data.
     await chmod(folder, 0o755);
     await beginPrepared(folder);
     const said: string[] = [];
     const provider = await Provider.open();
-    const env: NodeJS.ProcessEnv = { ...process.env, ...SETTINGS, ...provider.settings, ...settings };
+    const env: NodeJS.ProcessEnv = { ...process.env, ...SMALL_POOLS, ...SETTINGS, ...provider.settings, ...settings };
     for (const name of GIVEN) delete env[name];
     const lines: Partial<Record<"nats" | "postgres", Line>> = {};
     const between: NonNullable<PlatformOptions["between"]> = async ({ natsUrl, databaseUrls }) => {
@@ -81,7 +92,7 @@ export class World {
       return { natsUrl: nats.at(natsUrl), databaseUrls: forEachOwner((owner) => postgres.at(databaseUrls[owner])) };
     };
     const tell = (sentence: string) => void said.push(sentence);
-    const platform = await Platform.start({ folder, fsync: false, env, tell, isScaled, ...(!isScaled && { between }) });
+    const platform = await Platform.start({ folder, fsync: false, env, tell, isScaled, ...(hasLines && { between }) });
     const busOf = (name: string) =>
       openBus({ url: platform.natsUrl, keys: platform.natsKeys, name, log: openLog("faults", "silent") });
     const buses = { operator: await busOf(OPERATOR), usage: await busOf("usage"), coupons: await busOf("coupons") };
@@ -182,11 +193,11 @@ export class World {
 }
 
 /** Opens a world for the test file that calls this at its top level. The logs stay where a test has failed. */
-export function worldOfThisFile(settings: NodeJS.ProcessEnv = {}, isScaled = false): () => World {
+export function worldOfThisFile(settings: NodeJS.ProcessEnv = {}, shape: Shape = {}): () => World {
   let world: World | undefined;
   let hasFailed = false;
   beforeAll(async () => {
-    world = await World.open(settings, isScaled);
+    world = await World.open(settings, shape);
   });
   afterEach(({ task }) => {
     hasFailed ||= task.result?.state === "fail";

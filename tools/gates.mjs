@@ -12,7 +12,7 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const BIN = join(ROOT, "node_modules/.bin");
 const STATIC = ["lint", "format", "types", "dead"];
 /** What needs what was built. Suites of a row run at the same time, with their share of the processors. */
-const BUILT = [["integration", "e2e"], ["faults"], ["stories"]];
+const BUILT = [["integration", "e2e"], ["platforms"]];
 
 /** Runs all gates of a set, also after one has failed, and answers the exit code. Arguments go to vitest. */
 export async function runGates(set, args) {

@@ -16,7 +16,7 @@ import { Platform } from "../../tools/src/platform.ts";
 import { dataOf } from "../../tools/src/servers.ts";
 import { logOf } from "../../tools/src/service.ts";
 import { refusalsIn } from "../../tools/src/testing/refusals.ts";
-import { beginPrepared } from "./prepared.ts";
+import { beginPrepared, SMALL_POOLS } from "./prepared.ts";
 
 /** What a test needs to talk to a platform. */
 export interface Reach {
@@ -58,6 +58,7 @@ export async function openPlatform(
   const fake = await startFakeOpenRouter();
   const settings = {
     ...unset(),
+    ...SMALL_POOLS,
     ...(broker && { NATS_URL: broker.url }),
     OPENROUTER_BASE_URL: fake.url,
     OPENROUTER_CALLBACK_URL: CALLBACK_URL,

@@ -1,9 +1,15 @@
-/** The databases that the first start of a platform makes, made once for a run of tests: other platforms begin with a copy. */
+/** What platforms under test begin with: databases as a first start makes them, made once for a run of tests, and few connections. */
 import { inject } from "vitest";
 import { output } from "@tollbooth/shared/local/command";
 import { freePort } from "@tollbooth/shared/local/ports";
+import { OWNERS } from "../../tools/src/databases.ts";
 import { readKept, writeKept } from "../../tools/src/kept.ts";
 import { dataOf } from "../../tools/src/servers.ts";
+
+/** Few connections do for a few users, and each is a process of Postgres that has to start. */
+export const SMALL_POOLS: NodeJS.ProcessEnv = Object.fromEntries(
+  OWNERS.map((owner) => [`${owner.toUpperCase()}_DATABASE_POOL_MAX`, "4"]),
+);
 
 /** Lets the platform that will start in an empty folder find there what its first start would make; its ports are its own. */
 export async function beginPrepared(folder: string): Promise<void> {

@@ -14,7 +14,8 @@ function project(name: string, include: string[], more: object = {}): TestProjec
 }
 
 /** The longest ones come first, so that no worker is left alone with one of them at the end; then as always. */
-const LONGEST = ["faults/storms", "faults/harms", "e2e/deaths", "e2e/repair", "e2e/demo", "e2e/start"];
+// prettier-ignore
+const LONGEST = ["faults/storms", "faults/harms", "e2e/deaths", "e2e/repair", "faults/proxy", "e2e/demo", "e2e/start", "faults/scale"];
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     // oxlint-disable-next-line unicorn/no-array-sort -- it is vitest's, and no array's

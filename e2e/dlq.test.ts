@@ -5,6 +5,7 @@ import { getBalance, listTransactions } from "@tollbooth/shared/contracts/credit
 import { setPrice } from "@tollbooth/shared/contracts/prices";
 import { trackUsage } from "@tollbooth/shared/contracts/usage";
 import type { Db } from "@tollbooth/shared/db";
+import { LETTER_WAITS } from "@tollbooth/shared/dead-letters";
 import { until } from "@tollbooth/shared/local/condition";
 import { sql } from "@tollbooth/shared/sql";
 import { Streams, streams as allStreams } from "@tollbooth/shared/streams";
@@ -29,6 +30,13 @@ afterAll(async () => {
   await empty.remove();
 });
 
+/** Settles when so many letters wait. */
+async function wait(count: number): Promise<void> {
+  const waiting = sql`select from dead_letters where ${LETTER_WAITS}`;
+  const isSo = async () => (await db.usage.run(waiting)) + (await db.credits.run(waiting)) === count;
+  expect(await until(isSo, WITHIN_MS)).toBe(true);
+}
+
 describe("npm run dlq", () => {
   test("shows a report without a price, and drives it again when it has one", async () => {
     const [someone, source, model] = [await newUser(), somebody("reporter"), somebody("model")];
@@ -37,7 +45,7 @@ describe("npm run dlq", () => {
     await new Streams(bus).publish(name, `usage.report.${source}`, somebody("message"), {}, body);
     const letters = async () =>
       JSON.parse((await tool(home, "dlq", "list", "--json")).out) as { id: string; service: string; subject: string }[];
-    expect(await until(async () => (await letters()).length === 1, WITHIN_MS)).toBe(true);
+    await wait(1);
     const [letter] = await letters();
     expect(letter).toMatchObject({ service: "usage", subject: `usage.report.${source}`, body });
     const named = `usage/${letter?.id}`;
@@ -68,7 +76,7 @@ describe("npm run dlq", () => {
     const { id } = await someone.ok(trackUsage, { service: poison, cost: "1" });
     const letters = async () =>
       JSON.parse((await tool(home, "dlq", "--json")).out) as { id: string; service: string; headers: object }[];
-    expect(await until(async () => (await letters()).length === 1, WITHIN_MS)).toBe(true);
+    await wait(1);
     const [letter] = await letters();
     expect(letter).toMatchObject({ service: "credits", subject: "usage.tracked", headers: { "ce-id": id } });
     const audited = await tool(home, "audit", "--wait", "1");
@@ -103,7 +111,7 @@ describe("npm run dlq", () => {
     await new Streams(bus).publish(name, `usage.report.${poison}`, somebody("message"), {}, "nonsense");
     const letters = async () =>
       JSON.parse((await tool(home, "dlq", "--json")).out) as { id: string; service: string }[];
-    expect(await until(async () => (await letters()).length === 2, WITHIN_MS)).toBe(true);
+    await wait(2);
     const named = (await letters()).map(({ id, service }) => `${service}/${id}`);
     expect((await tool(home, "audit", "--wait", "1")).code).toBe(1);
 
@@ -136,11 +144,7 @@ describe("npm run dlq", () => {
       return `${code} ${out}${err}`;
     };
     expect(await sentence(home, "redrive")).toBe("1 Name the letters to drive again, or say --all.\n");
-    expect(await sentence(home, "redrive", "usage/1", "--all")).toBe(
-      "1 Name the letters to drive again, or say --all.\n",
-    );
     expect(await sentence(home, "redrive", "nonsense")).toBe("1 A letter is named usage/7 or credits/7.\n");
-    expect(await sentence(home, "show", "nonsense")).toContain("A letter is named usage/7 or credits/7.");
     expect(await sentence(home, "show", "usage/999")).toBe(
       "1 usage/999 does not wait: it never was, was driven again, or put away.\n",
     );

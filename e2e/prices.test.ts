@@ -120,6 +120,7 @@ test("what cannot be is told in one sentence", async () => {
   expect(await sentence("set", "lab", "m", "--rate", "input=1")).toContain(
     "A rate is a unit and its price: input_token,",
   );
+  expect(await sentence("set", "lab", "m", "--rate", "input_token=-1")).toContain("a price is a decimal string");
   expect(await sentence("show", "lab", "m", "--at", "yesterday")).toContain("a time is RFC 3339");
   const help = await tool(home, "prices", "--help");
   expect([help.code, help.out]).toEqual([0, expect.stringMatching(/show.*history.*set.*import.*input_token/s)]);

@@ -45,6 +45,7 @@ const sources: string[] = [];
 /** Other stories on this platform find no letter of ours waiting. */
 afterAll(async () => {
   const left = (await Promise.all(sources.map((source) => lettersOf({ source })))).flat();
+  if (left.length === 0) return;
   await bus.ask(discardDeadLetters, { ids: left.map(({ id }) => id), by: "e2e", reason: "it was sent to be dead" });
 });
 

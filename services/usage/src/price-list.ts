@@ -3,6 +3,7 @@ import { decimal, type Money } from "@tollbooth/shared/money";
 import type { PricedUnit } from "@tollbooth/shared/contracts/prices";
 import type { ConditionalPrice, ModelInfo, ModelPrice, Provider } from "@pydantic/genai-prices";
 import { groupBy } from "./group.ts";
+import { Match } from "./match.ts";
 import type { NewPrice, Rate, Window } from "./price.ts";
 
 /**
@@ -46,13 +47,14 @@ export function listedPrices(providers: readonly Provider[]): NewPrice[] {
 }
 
 function modelPrices(service: string, model: ModelInfo, position: number): NewPrice[] {
+  const match = Match.parse(model.match);
   return versions(model.prices)
     .filter((version) => version.rates.length > 0)
     .map((version) => ({
       ...version,
       service,
       model: model.id,
-      match: model.match,
+      match,
       position,
       textOnly: false,
       source: "genai-prices",

@@ -6,6 +6,7 @@ import { sql } from "@tollbooth/shared/sql";
 import { testDatabase } from "@tollbooth/shared/testing/postgres";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { LIST } from "./price-list.ts";
 import { readPrices } from "./prices.store.ts";
 import { Prices } from "./prices.ts";
 import { admin, openUsage, plain, service, type TestUsage } from "./testing/service.ts";
@@ -35,8 +36,13 @@ test("a service that comes with another list than the last takes it over, whiche
   const rates = first.rates.map((rate) => ({ ...rate, price: rate.price.times(2) }));
   await elsewhere.tx((tx) => prices.change(tx, () => [{ ...first, rates, validFrom: Date.now() }]));
   expect(await inputOf(await openUsage(elsewhere))).toBe("0.00000004");
+  const count = () => elsewhere.run(sql`select from prices`);
+  const before = await count();
   await elsewhere.run(sql`update catalogue set listed = 'another'`);
   expect(await inputOf(await openUsage(elsewhere))).toBe("0.00000002");
+  // Of all the others it is known that they are as they were.
+  expect(await count()).toBe(before + 1);
+  expect(await elsewhere.run(sql`select from catalogue where listed = ${LIST}`)).toBe(1);
 }, 30_000);
 
 describe("a price that is set", () => {

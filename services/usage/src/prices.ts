@@ -29,7 +29,8 @@ export class Prices {
     // Loaded only where it is needed: it is large.
     const { waitForUpdate } = await import("@pydantic/genai-prices");
     // The package's way to give its bundled list; nothing is fetched unless it is told to.
-    const providers = (await waitForUpdate()) ?? [];
+    const providers = await waitForUpdate();
+    if (providers === null || providers.length === 0) throw new Error("@pydantic/genai-prices gives no list of prices");
     const listed = [...listedPrices(providers), ...platformPrices()];
     return db.tx(async (tx) => {
       const added = await this.change(tx, (catalogue) => newlyListed(listed, catalogue, now));

@@ -13,7 +13,7 @@ export interface PostgresOptions {
   readonly dataDir: string;
   readonly port: number;
   readonly logFile: string;
-  /** False lets a crash of the machine lose and corrupt data, for tests that want to be fast. */
+  /** False lets a crash of the machine lose and corrupt data, and dead rows lie for a minute, for tests that want to be fast. */
   readonly fsync?: boolean;
 }
 

@@ -1,6 +1,7 @@
 /** Chats whose services die, or are away: each is sent once, recorded once and paid once, or not at all. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createOpenRouterAccount, getOpenRouterAccount, routeChat } from "@tollbooth/shared/contracts/openrouter";
+import { getPrice } from "@tollbooth/shared/contracts/prices";
 import { usageSummary } from "@tollbooth/shared/contracts/usage";
 import { until } from "@tollbooth/shared/local/condition";
 import { decimal } from "@tollbooth/shared/money";
@@ -59,6 +60,28 @@ async function none(user: Person, of: "under way" | "untold"): Promise<void> {
   expect(await until(async () => (await db.run(left[of])) === 0, SWEPT_WITHIN_MS)).toBe(true);
   await db.close();
 }
+
+/** On a platform that nobody has told to fetch them. */
+test("OpenRouter's prices are usage's prices soon after the start, to the last digit", async () => {
+  const priceOf = (model: string) => bus.ask(getPrice, { service: "openrouter", model }, SERVICE);
+  expect(
+    await until(
+      () =>
+        priceOf("fake/precise").then(
+          () => true,
+          () => false,
+        ),
+      WITHIN_MS,
+    ),
+  ).toBe(true);
+  const { rates, source } = await priceOf("fake/precise");
+  expect(source).toBe("openrouter-models");
+  expect(rates.map(({ unit, price }) => [unit, price.toFixed()])).toEqual([
+    ["input_token", "0.0000001234567890123456"],
+    ["output_token", "0.0000009876543210987654"],
+  ]);
+  await expect(priceOf("openrouter/auto")).rejects.toThrow("no price is known");
+});
 
 describe("a chat on the user's own key", () => {
   const chat = (user: Person, request_id = somebody("request"), withinMs = WITHIN_MS) =>

@@ -1,5 +1,5 @@
 /** What an operator does with messages that could not be applied; nobody else on this platform leaves one waiting. */
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { getBalance, listTransactions } from "@tollbooth/shared/contracts/credits";
 import { setPrice } from "@tollbooth/shared/contracts/prices";
@@ -74,6 +74,7 @@ describe("npm run dlq", () => {
     const [someone, poison] = [await newUser(), somebody("service")];
     await someone.ok(getBalance);
     const constrain = (how: string) => db.credits.run({ text: `alter table credit_transactions ${how}`, values: [] });
+    onTestFinished(async () => void (await constrain("drop constraint if exists no_poison")));
     await constrain(`add constraint no_poison check (service <> '${poison}') not valid`);
     const { id } = await someone.ok(trackUsage, { service: poison, cost: "1" });
     const letters = async () =>
@@ -107,6 +108,7 @@ describe("npm run dlq", () => {
     const [someone, poison] = [await newUser(), somebody("service")];
     await someone.ok(getBalance);
     const constrain = (how: string) => db.credits.run({ text: `alter table credit_transactions ${how}`, values: [] });
+    onTestFinished(async () => void (await constrain("drop constraint if exists no_poison")));
     await constrain(`add constraint no_poison check (service <> '${poison}') not valid`);
     await someone.ok(trackUsage, { service: poison, cost: "1" });
     const { name } = allStreams.usageReports;

@@ -108,9 +108,9 @@ describe("npm run audit", () => {
   test.each(broken)("exits 1 and names the user when not: $says", async ({ says, of, harm, repair }) => {
     const { sub } = await someoneCharged();
     const command = (text: string) => db[of].run({ text: text.replaceAll("WHO", sub), values: [] });
+    onTestFinished(async () => void (await command(repair)));
     await command(harm);
     const { code, out } = await tool(home, "audit", "--json", "--wait", "1");
-    await command(repair);
     expect(code).toBe(1);
     const found = (JSON.parse(out) as Finding[]).find((finding) => finding.says.startsWith(says));
     expect(found?.breaches.join("\n")).toContain(sub);

@@ -26,7 +26,7 @@ class LongestFirst extends BaseSequencer {
 }
 
 const servers = "packages/shared/src/testing/setup.ts";
-/** Stories that hurt, watch or set up a platform have one of their own each; the others share one, one after the other. */
+/** Stories that hurt or set up a platform have one of their own; the others share one, one after the other. */
 const OWN = "e2e/{deaths,demo,fuzz,given-servers,keys,lifecycle,recorded,repair,restore,start,trace}.test.ts";
 const PREPARED = "e2e/harness/prepare.ts";
 /** Too long for every change: it is run by name, `npx vitest run --project long`. */
@@ -55,7 +55,7 @@ export default defineConfig({
         testTimeout: 60_000,
         hookTimeout: 120_000,
       }),
-      // Each file has a platform of its own. With three at a time each takes longer, and all of them no shorter.
+      // Each file has a platform of its own. Three at a time were tried (ADR 0061).
       project("platforms", [OWN, "faults/**/*.test.ts"], {
         globalSetup: PREPARED,
         exclude: ["**/node_modules/**", ...LONG],

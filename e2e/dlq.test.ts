@@ -30,6 +30,15 @@ afterAll(async () => {
   await empty.remove();
 });
 
+/** Lets credits' database refuse a service's charges until they are taken again, or the test has ended. */
+async function refuse(service: string): Promise<{ takeAgain: () => Promise<void> }> {
+  const alter = (how: string) => db.credits.run({ text: `alter table credit_transactions ${how}`, values: [] });
+  const takeAgain = async () => void (await alter("drop constraint if exists no_poison"));
+  onTestFinished(takeAgain);
+  await alter(`add constraint no_poison check (service <> '${service}') not valid`);
+  return { takeAgain };
+}
+
 /** Settles when so many letters wait. */
 async function wait(count: number): Promise<void> {
   const waiting = sql`select from dead_letters where ${LETTER_WAITS}`;
@@ -73,9 +82,7 @@ describe("npm run dlq", () => {
   test("shows a charge that could not be posted, and posts it once when it can", async () => {
     const [someone, poison] = [await newUser(), somebody("service")];
     await someone.ok(getBalance);
-    const constrain = (how: string) => db.credits.run({ text: `alter table credit_transactions ${how}`, values: [] });
-    onTestFinished(async () => void (await constrain("drop constraint if exists no_poison")));
-    await constrain(`add constraint no_poison check (service <> '${poison}') not valid`);
+    const { takeAgain } = await refuse(poison);
     const { id } = await someone.ok(trackUsage, { service: poison, cost: "1" });
     const letters = async () =>
       JSON.parse((await tool(home, "dlq", "--json")).out) as { id: string; service: string; headers: object }[];
@@ -93,7 +100,7 @@ describe("npm run dlq", () => {
       code: 1,
       out: expect.stringContaining(`${named} refused: `) as string,
     });
-    await constrain("drop constraint no_poison");
+    await takeAgain();
     const driven = await tool(home, "dlq", "redrive", named, "--json");
     expect([driven.code, JSON.parse(driven.out)]).toEqual([
       0,
@@ -107,9 +114,7 @@ describe("npm run dlq", () => {
   test("puts away what can never be applied, with who and why, and the audit is at peace", async () => {
     const [someone, poison] = [await newUser(), somebody("service")];
     await someone.ok(getBalance);
-    const constrain = (how: string) => db.credits.run({ text: `alter table credit_transactions ${how}`, values: [] });
-    onTestFinished(async () => void (await constrain("drop constraint if exists no_poison")));
-    await constrain(`add constraint no_poison check (service <> '${poison}') not valid`);
+    const { takeAgain } = await refuse(poison);
     await someone.ok(trackUsage, { service: poison, cost: "1" });
     const { name } = allStreams.usageReports;
     await new Streams(bus).publish(name, `usage.report.${poison}`, somebody("message"), {}, "nonsense");
@@ -131,7 +136,7 @@ describe("npm run dlq", () => {
         ),
       ).toEqual([{ by: "ann", why: "a test of ours" }]);
 
-    await constrain("drop constraint no_poison");
+    await takeAgain();
     for (const again of ["redrive", "discard"]) {
       const args = again === "discard" ? ["--reason", "again"] : [];
       expect(await tool(home, "dlq", again, ...named, ...args)).toMatchObject({

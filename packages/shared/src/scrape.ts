@@ -1,6 +1,6 @@
 /** An address of its own for a process's metrics: services have no other, and a gateway may keep them from its clients. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { METRICS_TYPE, metricsText } from "./metrics.ts";
+import { countProcess, METRICS_TYPE, metricsText } from "./metrics.ts";
 import type { Log } from "./log.ts";
 
 export interface ScrapeOptions {
@@ -10,9 +10,10 @@ export interface ScrapeOptions {
   readonly log: Log;
 }
 
-/** Serves GET /metrics; answers what ends it. Throws one sentence where the port cannot be had. */
+/** Counts the process too and serves GET /metrics; answers what ends it. Throws one sentence where the port cannot be had. */
 export async function openScrape({ host, port, log }: ScrapeOptions): Promise<() => Promise<void>> {
   if (port === undefined) return async () => {};
+  countProcess();
   const server = createServer((request, response) => {
     void answer(request, response).catch((error: unknown) => {
       log.error({ err: error }, "the metrics could not be told");

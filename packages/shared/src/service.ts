@@ -4,7 +4,6 @@ import { openBus, type Bus } from "./bus.ts";
 import { readConfig, requireOwnPassword, type Config, type commonSettings, type Settings } from "./config.ts";
 import { openDb, type Db } from "./db.ts";
 import { openLog, type Log } from "./log.ts";
-import { countProcess } from "./metrics.ts";
 import { migrate } from "./migrate.ts";
 import { openScrape } from "./scrape.ts";
 import { Shutdown } from "./shutdown.ts";
@@ -61,7 +60,6 @@ async function openGround<S extends typeof commonSettings>({
   const log = openLog(name, LOG_LEVEL);
   const shutdown = new Shutdown(log);
   shutdown.add("telemetry", await startTelemetry(name, OTEL_EXPORTER_OTLP_ENDPOINT), (flush) => flush());
-  countProcess();
   const port = (config as Readonly<Record<string, number | undefined>>)[`${name.toUpperCase()}_METRICS_PORT`];
   shutdown.add("metrics", await openScrape({ host, port, log }), (close) => close());
   const db = shutdown.add("database", openDb({ ...database(config), name, log }), (it) => it.close());

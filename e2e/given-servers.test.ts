@@ -19,6 +19,7 @@ import { Platform } from "../tools/src/platform.ts";
 import { breaches } from "./harness/books.ts";
 import { Person, somebody } from "./harness/person.ts";
 import { signingIn, unset } from "./harness/platform.ts";
+import { SMALL_POOLS } from "./harness/prepared.ts";
 import { toolWith } from "./harness/tool.ts";
 
 const { folder, remove } = await testFolder("given");
@@ -56,16 +57,13 @@ async function ownedDatabases(): Promise<Record<Owner, string>> {
 }
 
 function given(databases: Readonly<Record<Owner, string>>): NodeJS.ProcessEnv {
-  const env: NodeJS.ProcessEnv = { ...unset(), NATS_URL: broker.url };
+  const env: NodeJS.ProcessEnv = { ...unset(), ...SMALL_POOLS, NATS_URL: broker.url };
   for (const owner of OWNERS) env[databaseSetting(owner)] = databases[owner];
   return env;
 }
 
-// prettier-ignore
-test.each([
-  { name: "databases that were made ready for restricted roles", databases: restricted.databaseUrls, audit: restricted.auditUrls },
-  { name: "empty databases, each with the role that owns it",    databases: owned,                   audit: owned },
-])("given $name and a broker, the platform works with them and starts none of its own", async ({ databases, audit }) => {
+/** Starts a platform with given servers, works with it and ends it; answers who has used it, and what is wrong with the books. */
+async function worksWith(databases: Readonly<Record<Owner, string>>, audit: Readonly<Record<Owner, string>>) {
   const platform = await Platform.start({ folder, env: given(databases) });
   const { gatewayUrl, natsUrl, databaseUrls } = platform;
   expect([natsUrl, databaseUrls]).toEqual([broker.url, databases]);
@@ -73,15 +71,24 @@ test.each([
   const user = await Person.of(somebody(), ["user"], { gatewayUrl, signing });
   await user.ok(trackUsage, { service: "chat", cost: "1" });
   expect(await until(async () => (await user.ok(getBalance)).balance === "4.000000000000", 10_000)).toBe(true);
-  expect(await breaches(audit)).toEqual([]);
+  const wrong = await breaches(audit);
   for (const part of ["postgres", "nats"] as const) {
     expect(() => platform.part(part)).toThrow(`${part} was not started here: its address was given`);
     await expect(access(join(folder, part))).rejects.toThrow("ENOENT");
   }
   await platform.stop();
+  return { sub: user.sub, signing, wrong };
+}
 
-  const again = await Platform.start({ folder, env: given(databases) });
-  const sameUser = await Person.of(user.sub, ["user"], { gatewayUrl: again.gatewayUrl, signing });
+test("given databases that were made ready for restricted roles and a broker, the platform works with them and starts none of its own", async () => {
+  expect(await worksWith(restricted.databaseUrls, restricted.auditUrls)).toMatchObject({ wrong: [] });
+});
+
+test("given empty databases, each with the role that owns it, the platform works with them, and finds its data again", async () => {
+  const { sub, signing, wrong } = await worksWith(owned, owned);
+  expect(wrong).toEqual([]);
+  const again = await Platform.start({ folder, env: given(owned) });
+  const sameUser = await Person.of(sub, ["user"], { gatewayUrl: again.gatewayUrl, signing });
   expect(await sameUser.ok(getBalance)).toMatchObject({ balance: "4.000000000000" });
   await again.stop();
 });

@@ -1,10 +1,9 @@
 /** What happens to connections: those with Postgres are ended or used up, and what goes over a line is lost, late, slow or cut. */
 import { setTimeout as pause } from "node:timers/promises";
-import { openDb, type Session } from "@tollbooth/shared/db";
-import { until } from "@tollbooth/shared/local/condition";
+import type { Db } from "@tollbooth/shared/db";
 import { sql } from "@tollbooth/shared/sql";
-import { forEachOwner, OWNERS } from "../tools/src/databases.ts";
-import type { Books } from "../tools/src/reconcile.ts";
+import { serverDb } from "../e2e/harness/platform.ts";
+import { OWNERS, rolesOf } from "../tools/src/databases.ts";
 import type { Harm } from "./harms.ts";
 import type { Line } from "./line.ts";
 import type { World } from "./world.ts";
@@ -47,53 +46,49 @@ export const CONNECTIONS: readonly Harm[] = [
   },
   {
     kind: "connections exhausted",
-    name: `all of Postgres' connections taken for ${BAD_MS / 1000} s`,
+    name: `no connection to Postgres for ${BAD_MS / 1000} s`,
     on: "postgres",
     to: (world) => exhaust(world, BAD_MS),
   },
 ];
 
 /** Ends every connection that services have to their databases, as happens where one is restarted or fails over. */
-async function cutConnections({ books }: World): Promise<void> {
-  const cut = await endBackends(books);
-  const none = OWNERS.filter((_, i) => cut[i] === 0);
-  if (none.length > 0) throw new Error(`${none.join(", ")} had no connection to cut`);
+async function cutConnections({ folder }: World): Promise<void> {
+  const server = await serverDb(folder);
+  try {
+    const cut = await endBackends(server);
+    const none = OWNERS.filter((_, i) => cut[i] === 0);
+    if (none.length > 0) throw new Error(`${none.join(", ")} had no connection to cut`);
+  } finally {
+    await server.close();
+  }
 }
 
 /** Answers how many of each service. */
-function endBackends(books: Books): Promise<number[]> {
+function endBackends(server: Db): Promise<number[]> {
   const ended = OWNERS.map((owner) =>
-    books[owner].run(
+    server.run(
       sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = ${`tollbooth-${owner}`}`,
     ),
   );
   return Promise.all(ended);
 }
 
-const TAKEN_AT_ONCE = 8;
-const TAKES_WITHIN_MS = 10_000;
+const ANY_NUMBER = -1;
 
-/** Takes every connection that Postgres has, those of the services too, and gives them back after a while. */
-async function exhaust({ platform, books }: World, forMs: number): Promise<void> {
-  const thief = forEachOwner((owner) => openDb({ url: platform.databaseUrls[owner], name: "thief", poolMax: 1 }));
-  const taken: Session[] = [];
-  const takeAll = async (owner: (typeof OWNERS)[number]) => {
-    const take = async () => {
-      const session = await thief[owner].session().catch(() => undefined);
-      if (session !== undefined) taken.push(session);
-      return session === undefined;
-    };
-    await Promise.all(Array.from({ length: TAKEN_AT_ONCE }, () => until(take, TAKES_WITHIN_MS)));
+/** Refuses services every connection, as where all that Postgres has are taken (SQLSTATE 53300 too), and ends those they have. */
+async function exhaust({ folder }: World, forMs: number): Promise<void> {
+  const server = await serverDb(folder);
+  const allow = async (count: number) => {
+    for (const owner of OWNERS)
+      await server.run({ text: `alter role ${rolesOf(owner).service} connection limit ${count}`, values: [] });
   };
   try {
-    // Afterwards it could not be asked for any more.
-    await Promise.all(OWNERS.map((owner) => books[owner].run(sql`select 1`)));
-    await takeAll("credits");
-    await endBackends(books);
-    await takeAll("usage");
+    await allow(0);
+    await endBackends(server);
     await pause(forMs);
   } finally {
-    await Promise.allSettled(taken.map((session) => session.close()));
-    await Promise.all(OWNERS.map((owner) => thief[owner].close()));
+    await allow(ANY_NUMBER);
+    await server.close();
   }
 }

@@ -91,7 +91,7 @@ export async function watch(
 }
 
 /** So many answers of each kind before the first fault and after the last. */
-const FLOWING = 25;
+const FLOWING = 10;
 
 async function end(
   world: World,

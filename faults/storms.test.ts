@@ -10,7 +10,7 @@ import { UNHARMED, weather } from "./scenario.ts";
 import { besiege } from "./siege.ts";
 import { worldOfThisFile } from "./world.ts";
 
-const WAVES = 3;
+const WAVES = 2;
 const LONG_MS = 400_000;
 
 const world = worldOfThisFile({}, { hasLines: true });

@@ -81,12 +81,11 @@ async function firstRound(round: () => Promise<void>, replicas: number | undefin
 function watchedFor(round: () => Promise<void>, onNoJetStream: KeepOptions["onNoJetStream"]): () => Promise<void> {
   let sinceMs: number | undefined;
   return async () => {
-    const beginMs = performance.now();
     try {
       await round();
       sinceMs = undefined;
     } catch (error) {
-      sinceMs = hasNoJetStream(error) ? (sinceMs ?? beginMs) : undefined;
+      sinceMs = hasNoJetStream(error) ? (sinceMs ?? performance.now()) : undefined;
       if (sinceMs !== undefined && performance.now() - sinceMs > WITHOUT_MAX_MS) {
         sinceMs = undefined;
         onNoJetStream?.();

@@ -13,7 +13,6 @@ export interface ScrapeOptions {
 /** Counts the process too and serves GET /metrics; answers what ends it. Throws one sentence where the port cannot be had. */
 export async function openScrape({ host, port, log }: ScrapeOptions): Promise<() => Promise<void>> {
   if (port === undefined) return async () => {};
-  countProcess();
   const server = createServer((request, response) => {
     void answer(request, response).catch((error: unknown) => {
       log.error({ err: error }, "the metrics could not be told");
@@ -26,6 +25,7 @@ export async function openScrape({ host, port, log }: ScrapeOptions): Promise<()
     );
     server.listen(port, host, resolve);
   });
+  countProcess();
   log.info({ host, port }, "metrics");
   return () =>
     new Promise((resolve) => {

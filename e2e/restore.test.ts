@@ -84,7 +84,7 @@ async function archived(): Promise<void> {
 
 /** The server dies with its files, and comes back as it was at a moment; services are down meanwhile. */
 async function goBackTo(at: string): Promise<void> {
-  for (const owner of OWNERS) await platform.part(owner).stop();
+  await Promise.all(OWNERS.map(async (owner) => platform.part(owner).stop()));
   platform.part("postgres").kill("SIGKILL");
   await platform.part("postgres").stop();
   await rm(data, { recursive: true });
@@ -107,7 +107,7 @@ async function goBackTo(at: string): Promise<void> {
 }
 
 async function startServices(): Promise<void> {
-  for (const owner of OWNERS) await platform.part(owner).start();
+  await Promise.all(OWNERS.map(async (owner) => platform.part(owner).start()));
   await platform.ready();
 }
 

@@ -15,7 +15,7 @@ function project(name: string, include: string[], more: object = {}): TestProjec
 
 /** The longest ones come first, so that no worker is left alone with one of them at the end; then as always. */
 // prettier-ignore
-const LONGEST = ["faults/storms", "faults/harms", "e2e/deaths", "e2e/repair", "faults/proxy", "e2e/demo", "e2e/start", "faults/scale"];
+const LONGEST = ["faults/storms", "faults/harms", "e2e/deaths", "e2e/repair", "faults/proxy", "e2e/demo", "e2e/start"];
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     // oxlint-disable-next-line unicorn/no-array-sort -- it is vitest's, and no array's
@@ -29,8 +29,8 @@ const servers = "packages/shared/src/testing/setup.ts";
 /** Stories that hurt or set up a platform have one of their own; the others share one, one after the other. */
 const OWN = "e2e/{deaths,demo,fuzz,given-servers,keys,lifecycle,recorded,repair,restore,start,trace}.test.ts";
 const PREPARED = "e2e/harness/prepare.ts";
-/** Too long for every change: it is run by name, `npx vitest run --project long`. */
-const LONG = ["faults/upgrade.test.ts"];
+/** Too long for every change: they are run by name, `npx vitest run --project long`. */
+const LONG = ["faults/scale.test.ts", "faults/upgrade.test.ts"];
 const rooms = "{packages,services,tools}/**/src/**";
 
 export default defineConfig({

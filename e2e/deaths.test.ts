@@ -147,7 +147,7 @@ describe("a chat on the user's own key", () => {
 describe("a chat that credits pay", () => {
   // Whoever waits for it is told sooner than he would be by default.
   beforeAll(async () => {
-    await platform.restart("gateway", { REQUEST_TIMEOUT_MS: "2000" });
+    await platform.restart("gateway", { REQUEST_TIMEOUT_MS: "3000" });
     await platform.ready();
   });
 

@@ -1,6 +1,7 @@
-/** What happens to connections: those with Postgres are ended or used up, and what goes over a line is lost, late, slow or cut. */
+/** What happens to connections: those with Postgres are ended or refused, and what goes over a line is lost, late, slow or cut. */
 import { setTimeout as pause } from "node:timers/promises";
 import type { Db } from "@tollbooth/shared/db";
+import { until } from "@tollbooth/shared/local/condition";
 import { sql } from "@tollbooth/shared/sql";
 import { serverDb } from "../e2e/harness/platform.ts";
 import { OWNERS, rolesOf } from "../tools/src/databases.ts";
@@ -75,20 +76,38 @@ function endBackends(server: Db): Promise<number[]> {
 }
 
 const ANY_NUMBER = -1;
+const TOO_MANY_CONNECTIONS = "53300";
+const GIVES_BACK_WITHIN_MS = 30_000;
 
-/** Refuses services every connection, as where all that Postgres has are taken (SQLSTATE 53300 too), and ends those they have. */
-async function exhaust({ folder }: World, forMs: number): Promise<void> {
+/** Refuses services every connection, as where all that Postgres has are taken, and ends those they have. Throws where one still gets in. */
+async function exhaust({ folder, books }: World, forMs: number): Promise<void> {
   const server = await serverDb(folder);
   const allow = async (count: number) => {
     for (const owner of OWNERS)
       await server.run({ text: `alter role ${rolesOf(owner).service} connection limit ${count}`, values: [] });
   };
+  const isGivenBack = () =>
+    allow(ANY_NUMBER).then(
+      () => true,
+      () => false,
+    );
   try {
     await allow(0);
     await endBackends(server);
+    await requireRefusal(books.credits);
     await pause(forMs);
   } finally {
-    await allow(ANY_NUMBER);
+    // It outlives a restart of Postgres, which may be on its way just now.
+    if (!(await until(isGivenBack, GIVES_BACK_WITHIN_MS)))
+      console.log("  services still get no connection to Postgres");
     await server.close();
   }
+}
+
+async function requireRefusal(db: Db): Promise<void> {
+  const told = await db.session().then(
+    async (session) => session.close(),
+    (error: { readonly code?: unknown }) => error.code,
+  );
+  if (told !== TOO_MANY_CONNECTIONS) throw new Error(`Postgres says ${String(told)}, and not ${TOO_MANY_CONNECTIONS}`);
 }

@@ -90,7 +90,7 @@ export async function watch(
   }
 }
 
-/** So many answers of each kind before the first fault and after the last. */
+/** So many answers of each kind, of coupons a fifth, before the first fault and after the last. */
 const FLOWING = 10;
 
 async function end(

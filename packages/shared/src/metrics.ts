@@ -166,7 +166,7 @@ export function metricsText(): Promise<string> {
 /** The event loop's lag is looked at so often. A hundred times a second, as it is by default, was a third of what an idle service did. */
 const LAG_EVERY_MS = 100;
 
-/** Counts the process itself too: processor, memory, event loop, garbage collection. Call it once, where somebody can ask for it. */
+/** Counts the process itself too: processor, memory, event loop, garbage collection. Call it once. */
 export function countProcess(): void {
   collectDefaultMetrics({ eventLoopMonitoringPrecision: LAG_EVERY_MS });
 }

@@ -1,6 +1,6 @@
 /** An address of its own for a process's metrics: services have no other, and a gateway may keep them from its clients. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { countProcess, METRICS_TYPE, metricsText } from "./metrics.ts";
+import { METRICS_TYPE, metricsText } from "./metrics.ts";
 import type { Log } from "./log.ts";
 
 export interface ScrapeOptions {
@@ -10,7 +10,7 @@ export interface ScrapeOptions {
   readonly log: Log;
 }
 
-/** Counts the process too and serves GET /metrics; answers what ends it. Throws one sentence where the port cannot be had. */
+/** Serves GET /metrics; answers what ends it. Throws one sentence where the port cannot be had. */
 export async function openScrape({ host, port, log }: ScrapeOptions): Promise<() => Promise<void>> {
   if (port === undefined) return async () => {};
   const server = createServer((request, response) => {
@@ -25,7 +25,6 @@ export async function openScrape({ host, port, log }: ScrapeOptions): Promise<()
     );
     server.listen(port, host, resolve);
   });
-  countProcess();
   log.info({ host, port }, "metrics");
   return () =>
     new Promise((resolve) => {

@@ -4,6 +4,7 @@ import { openBus, type Bus } from "./bus.ts";
 import { readConfig, requireOwnPassword, type Config, type commonSettings, type Settings } from "./config.ts";
 import { openDb, type Db } from "./db.ts";
 import { openLog, type Log } from "./log.ts";
+import { countProcess } from "./metrics.ts";
 import { migrate } from "./migrate.ts";
 import { openScrape } from "./scrape.ts";
 import { Shutdown } from "./shutdown.ts";
@@ -62,6 +63,8 @@ async function openGround<S extends typeof commonSettings>({
   shutdown.add("telemetry", await startTelemetry(name, OTEL_EXPORTER_OTLP_ENDPOINT), (flush) => flush());
   const port = (config as Readonly<Record<string, number | undefined>>)[`${name.toUpperCase()}_METRICS_PORT`];
   shutdown.add("metrics", await openScrape({ host, port, log }), (close) => close());
+  // Looking at the event loop costs, also where nobody can ask what was seen.
+  if (port !== undefined) countProcess();
   const db = shutdown.add("database", openDb({ ...database(config), name, log }), (it) => it.close());
   await migrate(db, fileURLToPath(migrations));
   const bus = shutdown.add("bus", await openBus({ url: NATS_URL, keys: NATS_KEYS, name, log }), (it) => it.close());

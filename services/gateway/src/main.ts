@@ -16,10 +16,9 @@ async function main(): Promise<void> {
   const log = openLog("gateway", config.LOG_LEVEL);
   const shutdown = new Shutdown(log);
   shutdown.add("telemetry", await startTelemetry("gateway", config.OTEL_EXPORTER_OTLP_ENDPOINT), (flush) => flush());
+  countProcess();
   const { METRICS_HOST: host, GATEWAY_METRICS_PORT: port, NATS_URL: url, NATS_KEYS: keys } = config;
   shutdown.add("metrics", await openScrape({ host, port, log }), (end) => end());
-  // Where its metrics have no port of their own, they are at the API's.
-  if (port === undefined) countProcess();
   const bus = shutdown.add("bus", await openBus({ url, keys, name: "gateway", log }), (open) => open.close());
   const app = buildApp({ config, bus, auth: openAuth(config), log, commands });
   const server = shutdown.add("server", await listen(app, config.GATEWAY_HOST, config.GATEWAY_PORT), close);

@@ -62,18 +62,19 @@ async function copyOnce(from: string, to: string): Promise<void> {
   await rename(draft, to);
 }
 
-let ids: ReturnType<typeof servant> | undefined;
+/** Looked up once a process: each look is two programs. */
+let servantIds: ReturnType<typeof servant> | undefined;
 
 async function asServant(): Promise<Pick<Place, "launch" | "own">> {
-  ids ??= servant();
-  const [uid, gid] = await ids;
+  servantIds ??= servant();
+  const [uid, gid] = await servantIds;
   return { launch: (command) => ({ command, uid, gid }), own: (path) => give(path, uid, gid) };
 }
 
 async function servant(): Promise<readonly [uid: number, gid: number]> {
   for (const user of ["postgres", "nobody"]) {
-    const both = await Promise.all([output(["id", "-u", user]), output(["id", "-g", user])]).catch(() => undefined);
-    if (both !== undefined) return [Number(both[0]), Number(both[1])];
+    const ids = await Promise.all([output(["id", "-u", user]), output(["id", "-g", user])]).catch(() => undefined);
+    if (ids !== undefined) return [Number(ids[0]), Number(ids[1])];
   }
   return [NOBODY, NOBODY];
 }

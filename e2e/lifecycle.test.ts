@@ -221,9 +221,11 @@ test("every service works with no more rights than its row gives it, also on a b
   await platform.ready();
   await walk();
   expect(await refusalsIn(logOf("nats", reach.folder))).toEqual([]);
-  const complains = async (service: Service) =>
-    (await readFile(logOf(service, reach.folder), "utf8")).includes("the broker refused");
-  expect(await Promise.all(SERVICES.map(complains))).toEqual(SERVICES.map(() => false));
+  const refusals = async (service: Service) =>
+    (await readFile(logOf(service, reach.folder), "utf8"))
+      .split("\n")
+      .filter((line) => line.includes("the broker refused"));
+  expect((await Promise.all(SERVICES.map(refusals))).flat()).toEqual([]);
 });
 
 test("the books balance after all of it", async () => {

@@ -108,20 +108,28 @@ interface Waiting {
 }
 
 test("what cannot be is told in one sentence", async () => {
-  const file = join(lists, "words.json");
-  await writeFile(file, "words");
-  expect(await sentence("import", file)).toBe(`1 ${file} is not JSON.\n`);
-  await writeFile(file, "{}");
-  expect(await sentence("import", file)).toBe(
-    `1 ${file} has no array "prices": npm run prices -- --help shows a list.\n`,
-  );
-  expect(await sentence("import", join(lists, "nowhere"))).toBe(`1 ${join(lists, "nowhere")} cannot be read.\n`);
-  expect(await sentence("set", "lab", "m")).toContain("required option '--rate <unit=price...>' not specified");
-  expect(await sentence("set", "lab", "m", "--rate", "input=1")).toContain(
-    "A rate is a unit and its price: input_token,",
-  );
-  expect(await sentence("set", "lab", "m", "--rate", "input_token=-1")).toContain("a price is a decimal string");
-  expect(await sentence("show", "lab", "m", "--at", "yesterday")).toContain("a time is RFC 3339");
-  const help = await tool(home, "prices", "--help");
-  expect([help.code, help.out]).toEqual([0, expect.stringMatching(/show.*history.*set.*import.*input_token/s)]);
+  const [words, object, nowhere] = [join(lists, "words.json"), join(lists, "object.json"), join(lists, "nowhere")];
+  await Promise.all([writeFile(words, "words"), writeFile(object, "{}")]);
+  // At the same time: each is a program that has to load first.
+  expect(
+    await Promise.all([
+      sentence("import", words),
+      sentence("import", object),
+      sentence("import", nowhere),
+      sentence("set", "lab", "m"),
+      sentence("set", "lab", "m", "--rate", "input=1"),
+      sentence("set", "lab", "m", "--rate", "input_token=-1"),
+      sentence("show", "lab", "m", "--at", "yesterday"),
+      sentence("--help"),
+    ]),
+  ).toEqual([
+    `1 ${words} is not JSON.\n`,
+    `1 ${object} has no array "prices": npm run prices -- --help shows a list.\n`,
+    `1 ${nowhere} cannot be read.\n`,
+    expect.stringContaining("required option '--rate <unit=price...>' not specified"),
+    expect.stringContaining("A rate is a unit and its price: input_token,"),
+    expect.stringContaining("a price is a decimal string"),
+    expect.stringContaining("a time is RFC 3339"),
+    expect.stringMatching(/^0 .*show.*history.*set.*import.*input_token/s),
+  ]);
 });

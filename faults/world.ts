@@ -1,6 +1,4 @@
 /** The whole platform for one file of fault tests: real processes, the lines between them, their books, and what their supervisor said. */
-import { chmod, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll } from "vitest";
 import { openBus, type Bus } from "@tollbooth/shared/bus";
@@ -8,6 +6,7 @@ import { openDb } from "@tollbooth/shared/db";
 import { until } from "@tollbooth/shared/local/condition";
 import { openLog } from "@tollbooth/shared/log";
 import { Streams, streams, type Stream } from "@tollbooth/shared/streams";
+import { testFolder } from "@tollbooth/shared/testing/find";
 import { OPERATOR } from "../tools/src/broker/permissions.ts";
 import { databaseSetting, forEachOwner, OWNERS } from "../tools/src/databases.ts";
 import { Platform, type Part, type PlatformOptions } from "../tools/src/platform.ts";
@@ -34,13 +33,16 @@ export const CONSUMED: readonly { readonly stream: string; readonly durable: str
   ),
 ];
 
+type Lines = Readonly<Record<"nats" | "postgres", Line>>;
+
 interface Opened {
   readonly platform: Platform;
   readonly brokers: readonly Broker[];
   readonly folder: string;
+  readonly remove: () => Promise<void>;
   readonly said: string[];
   readonly provider: Provider;
-  readonly lines: World["lines"];
+  readonly lines: Lines | undefined;
   /** An operator's connection, and those of the services that tell facts. */
   readonly buses: Readonly<Record<"operator" | "usage" | "coupons", Bus>>;
 }
@@ -58,8 +60,6 @@ export class World {
   readonly books: Books;
   readonly bus: Bus;
   readonly streams: Streams;
-  /** All that the services are told of these servers comes and goes here, in a world that has lines. */
-  readonly lines: Readonly<Record<"nats" | "postgres", Line>>;
   readonly provider: Provider;
   readonly tape: Tape;
   /** Bodies of messages that can never be applied: their dead letters are no surprise. */
@@ -68,6 +68,8 @@ export class World {
   readonly folder: string;
   /** What the supervisor said, one sentence at a time. */
   readonly said: string[];
+  readonly #lines: Lines | undefined;
+  readonly #remove: Opened["remove"];
   readonly #brokers: readonly Broker[];
   readonly #buses: Opened["buses"];
   readonly #cleanings: (() => Promise<unknown>)[] = [];
@@ -77,18 +79,18 @@ export class World {
     settings: NodeJS.ProcessEnv = {},
     { isScaled = false, hasLines = false }: Shape = {},
   ): Promise<World> {
-    const folder = await mkdtemp(join(tmpdir(), "tollbooth-faults-"));
-    // Postgres may run as another user, who has to get to its data.
-    await chmod(folder, 0o755);
+    const { folder, remove } = await testFolder("faults");
     await beginPrepared(folder);
     const said: string[] = [];
     const provider = await Provider.open();
     const env: NodeJS.ProcessEnv = { ...process.env, ...SMALL_POOLS, ...SETTINGS, ...provider.settings, ...settings };
     for (const name of GIVEN) delete env[name];
-    const lines: Partial<Record<"nats" | "postgres", Line>> = {};
+    let lines: Lines | undefined;
     const between: NonNullable<PlatformOptions["between"]> = async ({ natsUrl, databaseUrls }) => {
-      const [nats, postgres] = [await Line.to(natsUrl), await Line.to(databaseUrls.credits)];
-      Object.assign(lines, { nats, postgres });
+      const { nats, postgres } = (lines = {
+        nats: await Line.to(natsUrl),
+        postgres: await Line.to(databaseUrls.credits),
+      });
       return { natsUrl: nats.at(natsUrl), databaseUrls: forEachOwner((owner) => postgres.at(databaseUrls[owner])) };
     };
     const tell = (sentence: string) => void said.push(sentence);
@@ -96,25 +98,17 @@ export class World {
     const busOf = (name: string) =>
       openBus({ url: platform.natsUrl, keys: platform.natsKeys, name, log: openLog("faults", "silent") });
     const buses = { operator: await busOf(OPERATOR), usage: await busOf("usage"), coupons: await busOf("coupons") };
-    return new World({
-      platform,
-      brokers: brokersOf(isScaled),
-      folder,
-      said,
-      provider,
-      lines: lines as World["lines"],
-      buses,
-    });
+    return new World({ platform, brokers: brokersOf(isScaled), folder, remove, said, provider, lines, buses });
   }
 
-  private constructor({ platform, brokers, folder, said, provider, lines, buses }: Opened) {
+  private constructor({ platform, brokers, folder, remove, said, provider, lines, buses }: Opened) {
     this.platform = platform;
     this.books = forEachOwner((owner) =>
       openDb({ url: platform.databaseUrls[owner], name: "faults", poolMax: 3, log: openLog("faults", "silent") }),
     );
     this.bus = buses.operator;
     this.streams = new Streams(this.bus);
-    this.lines = lines;
+    this.#lines = lines;
     this.provider = provider;
     const speakers = [
       [streams.usageReports.name, this.streams],
@@ -123,9 +117,16 @@ export class World {
     ] as const;
     this.tape = new Tape(this.bus, new Map(speakers));
     this.folder = folder;
+    this.#remove = remove;
     this.said = said;
     this.#brokers = brokers;
     this.#buses = buses;
+  }
+
+  /** All that the services are told of these servers comes and goes here. Throws in a world that has none. */
+  get lines(): Lines {
+    if (this.#lines === undefined) throw new Error("this world was opened without lines");
+    return this.#lines;
   }
 
   /** Kills a process as if power had failed, and settles when it is gone. Throws where there was none to kill. */
@@ -182,13 +183,13 @@ export class World {
       ...OWNERS.map((owner) => this.books[owner].close()),
     ]);
     await this.platform.stop();
-    await Promise.all([...Object.values(this.lines).map((line) => line.close()), this.provider.close()]);
+    await Promise.all([...Object.values(this.#lines ?? {}).map((line) => line.close()), this.provider.close()]);
     const logs = this.#brokers.map((broker) => logOf(broker, this.folder));
     const refusals = (await Promise.all(logs.map(refusalsIn))).flat();
     for (const clean of this.#cleanings) await clean();
     if (refusals.length > 0) throw new Error(`the broker refused what was needed:\n${refusals.join("\n")}`);
     if (hasFailed) console.log(`logs: ${join(this.folder, "logs")}`);
-    else await rm(this.folder, { recursive: true });
+    else await this.#remove();
   }
 }
 

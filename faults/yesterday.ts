@@ -1,7 +1,7 @@
 /** The version before this one, as processes on a world's servers: where it was before an upgrade, and beside it meanwhile. */
 import { join } from "node:path";
 import { scrape } from "../e2e/harness/metrics.ts";
-import { superuserUrl } from "../e2e/harness/platform.ts";
+import { serverUrl } from "../e2e/harness/platform.ts";
 import { output } from "@tollbooth/shared/local/command";
 import { until } from "@tollbooth/shared/local/condition";
 import { startDaemon } from "@tollbooth/shared/local/daemon";
@@ -27,7 +27,7 @@ export async function migrateAs({ platform, folder }: World, checkout = ROOT): P
   ]);
   const env = {
     ...process.env,
-    POSTGRES_URL: await postgresUrl(folder),
+    POSTGRES_URL: await serverUrl(folder),
     ...(Object.fromEntries(urls) as NodeJS.ProcessEnv),
   };
   await output([process.execPath, join(checkout, "tools/dist/migrate.js")], { env });
@@ -50,7 +50,7 @@ export class Yesterday {
   /** Takes down a world's services and databases and puts those of a checkout in their place, as if they had always been there. */
   static async insteadOf(world: World, checkout: string, more: NodeJS.ProcessEnv): Promise<Yesterday> {
     await Promise.all(SERVICES.map((service) => world.platform.part(service).stop()));
-    const superuser = await postgresUrl(world.folder);
+    const superuser = await serverUrl(world.folder);
     for (const owner of OWNERS) await administer(superuser, `drop database ${rolesOf(owner).database} with (force)`);
     await migrateAs(world, checkout);
     const yesterday = new Yesterday();
@@ -133,10 +133,4 @@ async function start(service: Service, { checkout, folder, env }: Where) {
     stopSignal: "SIGTERM",
     isReady: async () => true,
   });
-}
-
-async function postgresUrl(folder: string): Promise<string> {
-  const url = new URL(await superuserUrl(folder, "credits"));
-  url.pathname = "/postgres";
-  return url.href;
 }

@@ -103,11 +103,16 @@ export async function superuserDb(folder: string, owner: Owner): Promise<Db> {
   return openDb({ url: await superuserUrl(folder, owner), name: "e2e", poolMax: 1 });
 }
 
-/** The Postgres of the platform in a folder as its superuser sees it: one connection; the caller closes it. */
-export async function serverDb(folder: string): Promise<Db> {
+/** Where the superuser of the platform in a folder finds its Postgres: in the database that is nobody's. */
+export async function serverUrl(folder: string): Promise<string> {
   const url = new URL(await superuserUrl(folder, "credits"));
   url.pathname = "/postgres";
-  return openDb({ url: url.href, name: "e2e", poolMax: 1 });
+  return url.href;
+}
+
+/** The same, open: one connection; the caller closes it. */
+export async function serverDb(folder: string): Promise<Db> {
+  return openDb({ url: await serverUrl(folder), name: "e2e", poolMax: 1 });
 }
 
 /** The environment without any setting of our services, except that no OpenRouter is reached. */

@@ -1,6 +1,6 @@
 /** The whole platform for one file of fault tests: real processes, the lines between them, their books, and what their supervisor said. */
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 import { openBus, type Bus } from "@tollbooth/shared/bus";
 import { openDb } from "@tollbooth/shared/db";
 import { until } from "@tollbooth/shared/local/condition";
@@ -193,13 +193,17 @@ export class World {
   }
 }
 
-/** Opens a world for the test file that calls this at its top level. The logs stay where a test has failed. */
+/**
+ * Opens a world for the test file that calls this at its top level; each test finds everything at work, whatever the one
+ * before has killed last. The logs stay where a test has failed.
+ */
 export function worldOfThisFile(settings: NodeJS.ProcessEnv = {}, shape: Shape = {}): () => World {
   let world: World | undefined;
   let hasFailed = false;
   beforeAll(async () => {
     world = await World.open(settings, shape);
   });
+  beforeEach(async () => world?.platform.ready());
   afterEach(({ task }) => {
     hasFailed ||= task.result?.state === "fail";
   });

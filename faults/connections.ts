@@ -94,7 +94,7 @@ async function exhaust({ folder, books }: World, forMs: number): Promise<void> {
   try {
     await allow(0);
     await endBackends(server);
-    await requireRefusal(books.credits);
+    await Promise.all(OWNERS.map((owner) => requireRefusal(books[owner])));
     await pause(forMs);
   } finally {
     // It outlives a restart of Postgres, which may be on its way just now.

@@ -15,10 +15,10 @@ test("a seed deals the same harms in the same waves, and another seed others", (
   expect(namesOf(7, 50)).not.toEqual(namesOf(8, 50));
 });
 
-test("each kind comes up before any comes up the third time, and no wave harms one thing twice", () => {
+test("each kind comes up before any comes up again, and no wave harms one thing twice", () => {
   const deck = new Deck(HARMS, new Random(7));
   const times = new Map<string, number>();
-  while (Math.max(0, ...times.values()) < 3) {
+  while (Math.max(0, ...times.values()) < 2) {
     const wave = deck.deal(3);
     expect(new Set(wave.map(({ on }) => on)).size).toBe(wave.length);
     for (const { kind } of wave) times.set(kind, (times.get(kind) ?? 0) + 1);

@@ -111,7 +111,7 @@ function poisonedFacts({ tape, poison }: World): Message[] {
 export async function sendTooLarge({ tape }: World): Promise<void> {
   for (const { name: stream, subjects } of [streams.usageReports, streams.usage, streams.coupons])
     for (const bytes of [MESSAGE_MAX_BYTES + 1, 2 ** 20]) {
-      const body = JSON.stringify("x".repeat(bytes));
+      const body = JSON.stringify("x".repeat(bytes - '""'.length));
       const said = await tape.say({ stream, subject: subjects[0].replace("*", "poison"), headers: {}, body }).then(
         () => "taken",
         (error: Error) => error.message,

@@ -7,8 +7,8 @@ import type { World } from "./world.ts";
 const AT_ONCE_MAX = 3;
 /** Before the next wave so many requests are answered at most: mostly it comes before all is whole again. */
 const ANSWERS_MAX = 30;
-/** After so many waves all has to work again before the next. */
-const WAVES_A_STORM = 3;
+/** After so many waves requests and reports have to be answered again before the next. */
+const WAVES_ON_END = 3;
 const FLOWING = 5;
 
 export interface Siege {
@@ -27,7 +27,7 @@ export async function besiege(world: World, { seed, harms, goesOn }: Siege): Pro
       // Where one has just taken down what another would harm, there is nothing to harm.
       await Promise.all(dealt.map(({ harm, own }) => inject(harm.name, () => harm.to(world, own)).catch(missed(harm))));
       await traffic.answers(random.whole(0, ANSWERS_MAX));
-      if (wave % WAVES_A_STORM === WAVES_A_STORM - 1) await traffic.flows(FLOWING);
+      if (wave % WAVES_ON_END === WAVES_ON_END - 1) await traffic.flows(FLOWING);
     }
   };
   return watch(world, "siege", seed, waves, true);

@@ -68,7 +68,7 @@ test("a crash at each of them", async () => {
   expect(verdict).toEqual(UNHARMED);
 });
 
-/** A short siege: harms of all kinds by the seed, several at a time, before what the last ones harmed is whole again. */
+/** A short siege: some harms, by the seed, several at a time, before what the last ones harmed is whole again. */
 test(
   "a storm",
   async () => {

@@ -1,6 +1,6 @@
 /**
- * Every gate that a change must pass: `check` is quick and needs no servers, `test` is everything. Each static gate
- * counts as one, each test as one; the last line is `N passed, N failed`.
+ * Every gate that a change must pass: `check` is quick and needs no servers, `test` is all but the suite `long`. Each static
+ * gate counts as one, each test as one; the last line is `N passed, N failed`.
  */
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -25,6 +25,13 @@ export async function runGates(set, args) {
       const options = { args, share: row.length > 1 ? [`--maxWorkers=${100 / row.length}%`] : [] };
       await Promise.all(row.map((suite) => testSuite(suite, options, tally, failures)));
     }
+  }
+  // Tests that were asked for, and are in none of these suites, have not passed.
+  if (tally.passed + tally.failed + tally.skipped === gates.length) {
+    tally.failed += 1;
+    failures.push(
+      `no test of ${set} matches ${args.join(" ")}; the suite long is run by name: npx vitest run --project long`,
+    );
   }
   const skipped = tally.skipped > 0 ? `, ${tally.skipped} skipped` : "";
   // Once more at the end, where whoever has only the end of a long output finds them.

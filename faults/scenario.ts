@@ -120,18 +120,16 @@ async function end(
 }
 
 /** Waits until no fact and no message is on its way; answers what still is at `untilMs` (of performance.now). */
-export async function calm(world: World, untilMs: number): Promise<string[]> {
-  const { books, streams } = world;
+export async function calm({ books, streams }: World, untilMs: number): Promise<string[]> {
   const left = () => Math.max(0, untilMs - performance.now());
   const isTold = await quiet(books, left());
   const waiting = isTold ? [] : ["facts wait in an outbox"];
-  for (const { stream, durable, isOnlyCopy } of CONSUMED) {
-    // Also what was applied and whose acknowledgement was lost: it comes again, and must then do nothing.
+  for (const { stream, durable } of CONSUMED) {
+    // Also what was applied and whose acknowledgement was lost: it comes again, and must then do nothing. Neither the ack floor nor
+    // what a stream still holds tells that: a broker that was killed, or whose disk was full, has forgotten how far both were.
     const isTaken = async () => {
-      // What is acknowledged leaves such a stream; a broker that was killed then no longer knows up to where that was.
-      if (isOnlyCopy) return (await world.held(stream)) === 0;
-      const state = await streams.state(stream);
-      return state !== undefined && (await streams.ackFloor(stream, durable)) >= state.lastSeq;
+      const { pending, unacknowledged } = await streams.lag(stream, durable);
+      return pending === 0 && unacknowledged === 0;
     };
     if (!(await until(() => isTaken().catch(() => false), left()))) waiting.push(`messages of ${stream} wait`);
   }

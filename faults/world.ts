@@ -26,8 +26,8 @@ const GIVEN = ["NATS_URL", "GATEWAY_PORT", "CRASH_AT", ...OWNERS.map(databaseSet
 const ENDS_WITHIN_MS = 40_000;
 
 /** The streams whose messages have effects, and who takes them. */
-export const CONSUMED: readonly { readonly stream: string; readonly durable: string; readonly isOnlyCopy?: true }[] = [
-  { stream: streams.usageReports.name, durable: "usage", isOnlyCopy: true },
+export const CONSUMED: readonly { readonly stream: string; readonly durable: string }[] = [
+  { stream: streams.usageReports.name, durable: "usage" },
   ...Object.values<Stream>(streams).flatMap(({ name, confirmedBy }) =>
     confirmedBy === undefined ? [] : [{ stream: name, durable: confirmedBy.durable }],
   ),
@@ -163,12 +163,6 @@ export class World {
     const found = this.#brokers.find((broker) => broker === cluster?.leader);
     if (found === undefined) throw new Error(`${stream} has no leader`);
     return found;
-  }
-
-  /** How many messages a stream holds. */
-  async held(stream: string): Promise<number> {
-    const { streams: made } = await this.bus.connection.jetstreamManager();
-    return (await made.info(stream)).state.messages;
   }
 
   /** Settles when a process has ended. Throws where it does not. */

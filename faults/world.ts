@@ -87,10 +87,8 @@ export class World {
     for (const name of GIVEN) delete env[name];
     let lines: Lines | undefined;
     const between: NonNullable<PlatformOptions["between"]> = async ({ natsUrl, databaseUrls }) => {
-      const { nats, postgres } = (lines = {
-        nats: await Line.to(natsUrl),
-        postgres: await Line.to(databaseUrls.credits),
-      });
+      const [nats, postgres] = [await Line.to(natsUrl), await Line.to(databaseUrls.credits)];
+      lines = { nats, postgres };
       return { natsUrl: nats.at(natsUrl), databaseUrls: forEachOwner((owner) => postgres.at(databaseUrls[owner])) };
     };
     const tell = (sentence: string) => void said.push(sentence);
